@@ -1,0 +1,20 @@
+namespace Patroni.Raft.Bench;
+
+/// <summary>Memory and processor time of the manager of three idle nodes, PostgreSQL excluded.</summary>
+internal sealed record Footprint(double PssMib, double CpuPercentOfACore, int Processes)
+{
+    /// <summary>Lets the cluster rest for 10 s, then watches for the given time; memory is read at its end.</summary>
+    public static async Task<Footprint> MeasureAsync(ManagedCluster cluster, TimeSpan watched)
+    {
+        await Task.Delay(TimeSpan.FromSeconds(10));
+        var before = Ticks(cluster);
+        await Task.Delay(watched);
+        var after = Ticks(cluster);
+        var spent = after.Sum(p => p.Value - before.GetValueOrDefault(p.Key));
+        var pss = after.Keys.Sum(Bench.Processes.PssKib);
+        return new Footprint(pss / 1024.0, spent / watched.TotalSeconds, after.Count);
+    }
+
+    private static Dictionary<int, long> Ticks(ManagedCluster cluster) =>
+        cluster.ManagerProcesses().ToDictionary(id => id, Bench.Processes.CpuTicks);
+}
