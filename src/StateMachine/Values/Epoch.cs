@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Patroni.Raft.StateMachine;
 
 /// <summary>
@@ -6,6 +8,7 @@ namespace Patroni.Raft.StateMachine;
 /// </summary>
 /// <param name="Generation">Generation of the Raft group, from 1.</param>
 /// <param name="Index">Raft log index of the entry that granted leadership.</param>
+[JsonConverter(typeof(EpochConverter))]
 public readonly record struct Epoch(uint Generation, long Index) : IComparable<Epoch>
 {
     /// <summary>No epoch.</summary>
@@ -27,6 +30,7 @@ public readonly record struct Epoch(uint Generation, long Index) : IComparable<E
 /// <summary>Names one vacancy of leadership: the group's generation and the log index at which it opened.</summary>
 /// <param name="Generation">Generation of the Raft group, from 1.</param>
 /// <param name="Index">Raft log index of the entry that opened the vacancy.</param>
+[JsonConverter(typeof(VacancyIdConverter))]
 public readonly record struct VacancyId(uint Generation, long Index)
 {
     /// <summary><c>generation.index</c>.</summary>
@@ -38,6 +42,7 @@ public readonly record struct VacancyId(uint Generation, long Index)
 /// of the directory said (a stand, a place in the synchronous set) counts for the new one.
 /// </summary>
 /// <param name="Value">Random 64-bit number; 0 means that there is no data.</param>
+[JsonConverter(typeof(IncarnationConverter))]
 public readonly record struct Incarnation(ulong Value)
 {
     /// <summary>No data.</summary>
@@ -50,6 +55,7 @@ public readonly record struct Incarnation(ulong Value)
 /// <summary>Identifies a proposal for deduplication: who proposed (a random number drawn at agent start) and its counter.</summary>
 /// <param name="Proposer">Random 64-bit number of the proposing process.</param>
 /// <param name="Sequence">Counter of that process, from 1.</param>
+[JsonConverter(typeof(CommandIdConverter))]
 public readonly record struct CommandId(ulong Proposer, ulong Sequence)
 {
     /// <inheritdoc/>

@@ -1,9 +1,11 @@
 using System.Globalization;
+using System.Text.Json.Serialization;
 
 namespace Patroni.Raft.StateMachine;
 
 /// <summary>A position in the write-ahead log, in bytes; PostgreSQL's <c>pg_lsn</c>.</summary>
 /// <param name="Value">Byte position since the beginning of the WAL; 0 is PostgreSQL's InvalidXLogRecPtr.</param>
+[JsonConverter(typeof(LsnConverter))]
 public readonly record struct Lsn(ulong Value) : IComparable<Lsn>
 {
     /// <summary>The invalid position (0/0).</summary>

@@ -1,9 +1,11 @@
 using System.Globalization;
+using System.Text.Json.Serialization;
 
 namespace Patroni.Raft.StateMachine;
 
 /// <summary>A PostgreSQL timeline, from 1; 0 means unknown.</summary>
 /// <param name="Value">The timeline number.</param>
+[JsonConverter(typeof(TimelineIdConverter))]
 public readonly record struct TimelineId(uint Value) : IComparable<TimelineId>
 {
     /// <summary>No timeline known.</summary>
