@@ -8,7 +8,7 @@ public static partial class ClusterStateMachine
         Step step, VacancyReason reason, string detail, LeaderLease? former, Lsn shutdownLsn, NodeName? candidate, Lsn lastLsn) =>
         new(new(step.State.Generation, step.Index), reason, detail, former?.Holder, candidate, shutdownLsn, lastLsn,
             ImmutableSortedDictionary<NodeName, Stand>.Empty, ImmutableSortedDictionary<NodeName, Decline>.Empty,
-            ImmutableSortedSet<NodeName>.Empty, 0, 0);
+            reason == VacancyReason.PromotionFailed ? former!.Barred.Add(former.Holder) : ImmutableSortedSet<NodeName>.Empty, 0, 0);
 
     private static Outcome? CheckAnswer(Step step, VacancyId named, NodeName node)
     {
@@ -103,12 +103,12 @@ public static partial class ClusterStateMachine
             return step.Accept();
         }
 
-        LeaderLease lease = NewLease(step, winner.Node, winner.Id, winner.EndOfWal);
+        LeaderLease lease = NewLease(step, winner.Node, winner.Id, winner.EndOfWal) with { Barred = vacancy.Barred };
         string rule = step.Move(ClusterTrigger.Elect, new Elected(lease));
         step.Record(rule, new LeaderElected(vacancy.Id, winner.Node, lease.Epoch, result.Verdicts));
         if (step.State.Sync.Leader is not null)
             step.State = step.State with { Sync = new(winner.Node, [], 0, step.Index) };
-        if (step.State.Failover is { } request && request.ScheduledAtUnixMs is null | vacancy.Reason is VacancyReason.Switchover or VacancyReason.Failover)
+        if (step.State.Failover is { } request && (request.ScheduledAtUnixMs is null || vacancy.Reason is VacancyReason.Switchover or VacancyReason.Failover))
         {
             step.State = step.State with { Failover = null };
             step.Record(rule, new FailoverCleared(request.RequestIndex, $"{winner.Node} was elected"));
@@ -117,5 +117,5 @@ public static partial class ClusterStateMachine
     }
 
     private static LeaderLease NewLease(Step step, NodeName holder, CommandId grantedBy, Lsn lastLsn) =>
-        new(holder, new(step.State.Generation, step.Index), step.State.Settings.TtlMs, step.Index, grantedBy, false, false, lastLsn, []);
+        new(holder, new(step.State.Generation, step.Index), step.State.Settings.TtlMs, step.Index, grantedBy, false, false, lastLsn, [], ImmutableSortedSet<NodeName>.Empty);
 }

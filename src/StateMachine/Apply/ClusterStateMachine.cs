@@ -14,7 +14,7 @@ public sealed record ApplyResult(ClusterState State, ImmutableArray<EventRecord>
 /// </summary>
 public static partial class ClusterStateMachine
 {
-    /// <summary>Highest feature level this program understands.</summary>
+    /// <summary>Highest feature level this program understands; members report it, Apply never compares with it, or versions would disagree.</summary>
     public const int SupportedFeatureLevel = 1;
 
     /// <summary>Events kept.</summary>

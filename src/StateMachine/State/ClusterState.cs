@@ -69,7 +69,7 @@ public sealed record ConfigDocument(string Json, long Version)
     private DynamicConfiguration? settings;
 
     /// <summary>Typed view with defaults filled in.</summary>
-    [JsonIgnore] public DynamicConfiguration Settings => settings ??= DynamicConfiguration.ParseAccepted(Json);
+    [JsonIgnore] public DynamicConfiguration Settings => settings ??= DynamicConfiguration.ReadAccepted(Json);
 }
 
 /// <summary>A requested switchover or failover; Patroni's <c>failover</c> key.</summary>

@@ -1,0 +1,107 @@
+using System.Collections.Immutable;
+
+namespace Patroni.Raft.StateMachine;
+
+public static partial class ClusterStateMachine
+{
+    /// <summary>The lease when <paramref name="epoch"/> and <paramref name="node"/> hold it, else the refusal.</summary>
+    private static Outcome? CheckHolder(Step step, Epoch epoch, NodeName node)
+    {
+        if (step.State.Lease is not { } lease) return step.Illegal();
+        if (lease.Epoch != epoch) return step.Reject(OutcomeCode.StaleEpoch, $"The epoch in force is {lease.Epoch} of {lease.Holder}, not {epoch}.");
+        return lease.Holder == node ? null : step.Reject(OutcomeCode.NotHolder, $"{lease.Holder} holds epoch {epoch}, not {node}.");
+    }
+
+    private static Leadership WithLease(Leadership leadership, LeaderLease lease) => leadership switch
+    {
+        Elected elected => elected with { Lease = lease },
+        Led led => led with { Lease = lease },
+        _ => throw new InvalidOperationException($"{leadership.Phase} has no lease."),
+    };
+
+    private static Outcome Renew(Step step, RenewLeader c)
+    {
+        if (CheckHolder(step, c.Epoch, c.Node) is { } refusal) return refusal;
+        if (c.TtlMs <= 0) return step.Reject(OutcomeCode.Invalid, $"A lease of {c.TtlMs} ms is not positive.");
+        LeaderLease lease = step.State.Lease!;
+        LeaderLease renewed = lease with
+        {
+            TtlMs = c.TtlMs,
+            LastRenewalIndex = step.Index,
+            RenewedBy = step.Id,
+            OwnRenewal = true,
+            Unbounded = c.Unbounded,
+            LastLsn = Lsn.Max(lease.LastLsn, c.LastLsn),
+            Slots = c.Slots,
+        };
+        string rule = step.Move(ClusterTrigger.Renew, WithLease(step.State.Leadership, renewed));
+        if (lease.Unbounded != c.Unbounded) step.Record(rule, new LeaseBoundChanged(c.Node, c.Epoch, c.Unbounded));
+        return step.Accept();
+    }
+
+    private static Outcome Release(Step step, ReleaseLeader c)
+    {
+        if (CheckHolder(step, c.Epoch, c.Node) is { } refusal) return refusal;
+        LeaderLease lease = step.State.Lease!;
+        OpenVacancy(step, ClusterTrigger.Release, lease, c.Reason, c.Detail, c.ShutdownLsn, c.Candidate);
+        return step.Accept();
+    }
+
+    /// <summary>Refused when the lease moved since the observation: a renewal or another holder got in between, and the clock must start again.</summary>
+    private static Outcome Expire(Step step, ExpireLeader c)
+    {
+        if (step.State.Lease is not { } lease) return step.Illegal();
+        if (lease.Epoch != c.Epoch) return step.Reject(OutcomeCode.StaleEpoch, $"The epoch in force is {lease.Epoch}, not {c.Epoch}.");
+        if (lease.LastRenewalIndex != c.LastRenewalIndex)
+            return step.Reject(OutcomeCode.LeaseRenewed, $"The lease was renewed at {lease.LastRenewalIndex}, after {c.LastRenewalIndex}.");
+        if (lease.Unbounded && !c.Force)
+            return step.Reject(OutcomeCode.LeaseUnbounded, $"{lease.Holder} was told in pause that it needs no renewals; only an operator may expire its lease.");
+        string detail = c.Force ? $"an operator expired the lease of {lease.Holder}" : $"{lease.Holder} did not renew its lease for {lease.TtlMs} ms";
+        OpenVacancy(step, ClusterTrigger.Expire, lease, VacancyReason.LeaseExpired, detail, default, null);
+        return step.Accept();
+    }
+
+    private static void OpenVacancy(
+        Step step, ClusterTrigger trigger, LeaderLease lease, VacancyReason reason, string detail, Lsn shutdownLsn, NodeName? candidate)
+    {
+        Lsn last = Lsn.Max(lease.LastLsn, shutdownLsn);
+        Vacancy vacancy = NewVacancy(step, reason, detail, lease, shutdownLsn, candidate, last);
+        string rule = step.Move(trigger, new Vacant(vacancy));
+        step.Record(rule, new VacancyOpened(vacancy.Id, reason, detail, lease.Holder, lease.Epoch, last, shutdownLsn, candidate));
+    }
+
+    private static Outcome Promoted(Step step, ReportPromoted c)
+    {
+        if (CheckHolder(step, c.Epoch, c.Node) is { } refusal) return refusal;
+        if (!c.Timeline.IsKnown) return step.Reject(OutcomeCode.Invalid, "The timeline is missing.");
+        LeaderLease lease = step.State.Lease!;
+        if (!lease.OwnRenewal) return step.Reject(OutcomeCode.NotReady, $"{c.Node} has not renewed since it acquired epoch {c.Epoch}; it must not be writable.");
+        if (step.State.Leadership is Led { Promotion: var known } && c.Timeline <= known.Timeline)
+        {
+            return c.Timeline == known.Timeline
+                ? step.Accept()
+                : step.Reject(OutcomeCode.Invalid, $"Timeline {c.Timeline} is below the recorded {known.Timeline}.");
+        }
+
+        var promotion = new Promotion(c.Node, c.Epoch, c.Timeline, c.ParentTimeline, c.ForkLsn, step.Index);
+        string rule = step.Move(ClusterTrigger.Promote, new Led(lease with { Barred = lease.Barred.Clear() }, promotion, false));
+        step.State = step.State with { Lineage = Bounded(step.State.Lineage.Add(promotion), LineageCapacity) };
+        if (c.ParentTimeline.IsKnown)
+            AddHistory(step, [new(c.ParentTimeline, c.ForkLsn, "no recovery target specified", step.UnixMs, c.Node)]);
+        step.Record(rule, new LeaderPromoted(promotion));
+        return step.Accept();
+    }
+
+    private static Outcome Checkpointed(Step step, ReportCheckpointed c)
+    {
+        if (CheckHolder(step, c.Epoch, c.Node) is { } refusal) return refusal;
+        if (step.State.Leadership is not Led led) return step.Illegal();
+        if (led.Checkpointed) return step.Accept();
+        string rule = step.Move(ClusterTrigger.Checkpoint, led with { Checkpointed = true });
+        step.Record(rule, new LeaderCheckpointed(c.Node, c.Epoch, c.CheckpointLsn));
+        return step.Accept();
+    }
+
+    private static ImmutableArray<T> Bounded<T>(ImmutableArray<T> items, int capacity) =>
+        items.Length > capacity ? items[(items.Length - capacity)..] : items;
+}

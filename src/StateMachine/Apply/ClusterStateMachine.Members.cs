@@ -1,0 +1,72 @@
+namespace Patroni.Raft.StateMachine;
+
+public static partial class ClusterStateMachine
+{
+    private static Outcome Touch(Step step, TouchMember c)
+    {
+        if (!step.State.Peers.TryGetValue(c.Node, out Peer? peer) || peer.Kind != PeerKind.Data)
+            return step.Reject(OutcomeCode.UnknownNode, $"{c.Node} is not registered as a node with PostgreSQL.");
+        step.State.Members.TryGetValue(c.Node, out Member? before);
+        Transition<MemberPresence, MemberTrigger> move = MemberLifecycle.Table.Fire(before?.Presence ?? MemberPresence.Unknown, MemberTrigger.Touch)!;
+        step.State = step.State with { Members = step.State.Members.SetItem(c.Node, new(c.Node, move.To, c.Report, step.Index)) };
+        if (before?.Presence != MemberPresence.Alive)
+            step.Record(move.Rule, new MemberJoined(c.Node, before is not null));
+        if (before is null || IsSignificant(before.Report, c.Report))
+            step.Record("member.changed", new MemberChanged(c.Node, c.Report.State, c.Report.Role, c.Report.Timeline, c.Report.Note));
+        return step.Accept();
+    }
+
+    private static bool IsSignificant(MemberReport before, MemberReport after) =>
+        before.State != after.State || before.Role != after.Role || before.Timeline != after.Timeline
+        || before.Note != after.Note || before.Incarnation != after.Incarnation;
+
+    private static Outcome ExpireMember(Step step, ExpireMember c)
+    {
+        if (!step.State.Members.TryGetValue(c.Node, out Member? member))
+            return step.Reject(OutcomeCode.UnknownNode, $"{c.Node} is not a member of the cluster.");
+        if (member.LastTouchIndex != c.LastTouchIndex)
+            return step.Reject(OutcomeCode.LeaseRenewed, $"{c.Node} reported at {member.LastTouchIndex}, after {c.LastTouchIndex}.");
+        if (MemberLifecycle.Table.Fire(member.Presence, MemberTrigger.Expire) is not { } move)
+            return step.Reject(OutcomeCode.IllegalTransition, $"{c.Node} is {member.Presence.ToString().ToLowerInvariant()} already.");
+        step.State = step.State with { Members = step.State.Members.SetItem(c.Node, member with { Presence = move.To }) };
+        step.Record(move.Rule, new MemberWentSilent(c.Node));
+        return step.Accept();
+    }
+
+    private static Outcome Register(Step step, RegisterPeer c)
+    {
+        if (c.Peer.Name.Value.Length == 0 || c.Peer.RaftAddress.Length == 0)
+            return step.Reject(OutcomeCode.Invalid, "A voter needs a name and a Raft address.");
+        if (step.State.Peers.TryGetValue(c.Peer.Name, out Peer? known))
+        {
+            if (known.RaftAddress != c.Peer.RaftAddress)
+                return step.Reject(OutcomeCode.NameTaken, $"The name {c.Peer.Name} belongs to the node at {known.RaftAddress}; {c.Peer.RaftAddress} needs another name, or remove the former first.");
+            if (known == c.Peer) return step.Accept();
+        }
+        foreach (Peer other in step.State.Peers.Values)
+        {
+            if (other.RaftAddress == c.Peer.RaftAddress && other.Name != c.Peer.Name)
+                return step.Reject(OutcomeCode.NameTaken, $"The Raft address {c.Peer.RaftAddress} belongs to {other.Name}.");
+        }
+        step.State = step.State with { Peers = step.State.Peers.SetItem(c.Peer.Name, c.Peer) };
+        step.Record("peer.register", new PeerRegistered(c.Peer));
+        return step.Accept();
+    }
+
+    private static Outcome Remove(Step step, RemovePeer c)
+    {
+        if (!step.State.Peers.ContainsKey(c.Node)) return step.Reject(OutcomeCode.UnknownNode, $"{c.Node} is not registered.");
+        if (step.State.Leader == c.Node)
+            return step.Reject(OutcomeCode.RequestConflict, $"{c.Node} is the leader; switch over before it is removed.");
+        if (step.State.Members.TryGetValue(c.Node, out Member? member) && MemberLifecycle.Table.Fire(member.Presence, MemberTrigger.Remove) is null)
+            return step.Reject(OutcomeCode.IllegalTransition, $"{c.Node} is {member.Presence.ToString().ToLowerInvariant()}.");
+        step.State = step.State with { Peers = step.State.Peers.Remove(c.Node), Members = step.State.Members.Remove(c.Node) };
+        step.Record("peer.remove", new PeerRemoved(c.Node));
+        if (step.State.Vacancy is { } vacancy)
+        {
+            step.Move(ClusterTrigger.Answer, new Vacant(vacancy with { Stands = vacancy.Stands.Remove(c.Node), Declines = vacancy.Declines.Remove(c.Node) }));
+            return CloseWhenAnswered(step);
+        }
+        return step.Accept();
+    }
+}

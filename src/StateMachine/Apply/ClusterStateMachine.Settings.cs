@@ -1,0 +1,107 @@
+using System.Collections.Immutable;
+
+namespace Patroni.Raft.StateMachine;
+
+public static partial class ClusterStateMachine
+{
+    private static string? ConfigProblem(string json)
+    {
+        IReadOnlyList<ConfigurationProblem> problems = DynamicConfiguration.Validate(json);
+        return problems.Count == 0 ? null : string.Join("; ", problems.Select(static problem => problem.ToString()));
+    }
+
+    private static Outcome Patch(Step step, PatchConfig c)
+    {
+        if (CheckVersion(step, c.ExpectedVersion) is { } refusal) return refusal;
+        string? merged = DynamicConfiguration.Patch(step.State.Config.Json, c.PatchJson);
+        if (merged is null) return step.Reject(OutcomeCode.InvalidConfiguration, "The patch is not a JSON object.");
+        return SetConfig(step, merged, c.PatchJson, "config.patch");
+    }
+
+    private static Outcome Replace(Step step, ReplaceConfig c)
+    {
+        if (CheckVersion(step, c.ExpectedVersion) is { } refusal) return refusal;
+        return SetConfig(step, c.ConfigJson, c.ConfigJson, "config.replace");
+    }
+
+    private static Outcome? CheckVersion(Step step, long expected) =>
+        expected == 0 || expected == step.State.Config.Version
+            ? null
+            : step.Reject(OutcomeCode.StaleVersion, $"The configuration is at version {step.State.Config.Version}, not {expected}.");
+
+    private static Outcome SetConfig(Step step, string json, string change, string rule)
+    {
+        if (ConfigProblem(json) is { } problem) return step.Reject(OutcomeCode.InvalidConfiguration, problem);
+        if (json == step.State.Config.Json) return step.Accept();
+        step.State = step.State with { Config = new(json, step.Index) };
+        step.Record(rule, new ConfigChanged(step.Index, change));
+        return step.Accept();
+    }
+
+    private static Outcome SetSync(Step step, SetSyncState c)
+    {
+        if (step.State.Lease is not { } lease) return step.Illegal();
+        if (lease.Epoch != c.Epoch) return step.Reject(OutcomeCode.StaleEpoch, $"The epoch in force is {lease.Epoch}, not {c.Epoch}.");
+        if (step.State.Sync.Version != c.ExpectedVersion)
+            return step.Reject(OutcomeCode.StaleVersion, $"The synchronous set is at version {step.State.Sync.Version}, not {c.ExpectedVersion}.");
+        if (c.Leader is { } leader && leader != lease.Holder)
+            return step.Reject(OutcomeCode.NotHolder, $"The synchronous set belongs to {lease.Holder}, not {leader}.");
+        if (c.Quorum < 0 || c.Quorum > c.Standbys.Length)
+            return step.Reject(OutcomeCode.Invalid, $"Quorum {c.Quorum} does not fit {c.Standbys.Length} standbys.");
+        step.State = step.State with { Sync = new(c.Leader, c.Standbys, c.Quorum, step.Index) };
+        step.Record("sync.set", new SyncStateChanged(step.State.Sync));
+        return step.Accept();
+    }
+
+    private static Outcome AppendHistory(Step step, AppendHistory c)
+    {
+        if (step.State.Lease is not { } lease) return step.Illegal();
+        if (lease.Epoch != c.Epoch) return step.Reject(OutcomeCode.StaleEpoch, $"The epoch in force is {lease.Epoch}, not {c.Epoch}.");
+        TimelineId last = step.State.History.IsEmpty ? default : step.State.History[^1].Timeline;
+        foreach (HistoryEntry entry in c.Entries)
+        {
+            if (entry.Timeline <= last) return step.Reject(OutcomeCode.Invalid, $"Timeline {entry.Timeline} does not follow {last} in the history.");
+            last = entry.Timeline;
+        }
+        AddHistory(step, c.Entries);
+        return step.Accept();
+    }
+
+    private static void AddHistory(Step step, ImmutableArray<HistoryEntry> entries)
+    {
+        int capacity = step.State.Settings.MaxTimelinesHistory;
+        step.State = step.State with { History = Bounded(step.State.History.AddRange(entries), capacity > 0 ? capacity : LineageCapacity) };
+    }
+
+    private static Outcome SetFailsafe(Step step, SetFailsafeTopology c)
+    {
+        if (step.State.Lease is not { } lease) return step.Illegal();
+        if (lease.Epoch != c.Epoch) return step.Reject(OutcomeCode.StaleEpoch, $"The epoch in force is {lease.Epoch}, not {c.Epoch}.");
+        if (step.State.FailsafeTopology.SequenceEqual(c.Topology)) return step.Accept();
+        step.State = step.State with { FailsafeTopology = c.Topology };
+        step.Record("failsafe.topology", new FailsafeTopologyChanged([.. c.Topology.Keys]));
+        return step.Accept();
+    }
+
+    private static Outcome RaiseLevel(Step step, RaiseFeatureLevel c)
+    {
+        if (c.Level <= step.State.FeatureLevel) return step.Accept();
+        foreach (Member member in step.State.Members.Values)
+        {
+            if (member.Report.FeatureLevel < c.Level)
+                return step.Reject(OutcomeCode.FeatureLevel, $"{member.Name} supports feature level {member.Report.FeatureLevel} only.");
+        }
+        step.State = step.State with { FeatureLevel = c.Level };
+        step.Record("cluster.feature-level", new FeatureLevelRaised(c.Level));
+        return step.Accept();
+    }
+
+    private static Outcome RaiseGeneration(Step step, RaiseGeneration c)
+    {
+        if (c.Generation <= step.State.Generation)
+            return step.Reject(OutcomeCode.StaleVersion, $"The generation is {step.State.Generation} already.");
+        step.State = step.State with { Generation = c.Generation };
+        step.Record("cluster.generation", new GenerationRaised(c.Generation, c.Reason));
+        return step.Accept();
+    }
+}
