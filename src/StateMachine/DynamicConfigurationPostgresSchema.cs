@@ -7,7 +7,6 @@ namespace Patroni.Raft.StateMachine;
 public static class PostgresqlSchema
 {
     private const SettingPlaces Local = SettingPlaces.Local;
-    private const SettingPlaces Dynamic = SettingPlaces.Dynamic;
 
     /// <summary>
     /// Parameters that only the dynamic configuration sets, with Patroni's ranges: a standby must not have less than its primary,
@@ -30,14 +29,6 @@ public static class PostgresqlSchema
     /// <summary>Parameters that the agent itself sets; a user's value is never used.</summary>
     public static ImmutableArray<string> AgentParameters { get; } = ["listen_addresses", "port", "cluster_name", "hot_standby", "wal_log_hints"];
 
-    /// <summary>The section for a node's file and for the dynamic configuration; places tell the keys apart.</summary>
-    public static SettingSchema Section { get; } = new("postgresql", SettingType.Map, "The PostgreSQL instance.")
-    {
-        Children = [.. Connection(), .. Tuning(), .. Replication()],
-        // Sections of custom replica creation methods are named by the user; see ReplicaMethod.
-        UserKeys = null,
-    };
-
     /// <summary>The section of one custom method named in <c>create_replica_methods</c>; further keys become its arguments.</summary>
     public static SettingSchema ReplicaMethod { get; } = UserMap("*", "A replica creation method of the user's own; its further keys become arguments of the command.", known:
     [
@@ -49,20 +40,27 @@ public static class PostgresqlSchema
         UserMap("recovery_conf", "Recovery settings for the first start."),
     ]);
 
-    private static SettingSchema Credentials(string key, string description) => SettingSchemas.Section(key, description,
+    /// <summary>The section for a node's file and for the dynamic configuration; places tell the keys apart.</summary>
+    public static SettingSchema Section { get; } = new("postgresql", SettingType.Map, "The PostgreSQL instance.")
+    {
+        Children = [.. Connection(), .. Tuning(), .. Replication()],
+        CommandSections = ReplicaMethod,
+    };
+
+    private static SettingSchema Credentials(string key, string description, bool required) => SettingSchemas.Section(key, description,
     [
-        Of("username", SettingType.Text, "User name."),
+        Of("username", SettingType.Text, "User name.", required: true),
         Of("password", SettingType.Secret, "Password."),
         .. new[] { "sslmode", "sslkey", "sslcert", "sslrootcert", "sslcrl", "sslcrldir", "sslnegotiation", "gssencmode", "channel_binding" }
             .Select(k => Of(k, SettingType.Text, $"libpq {k} of connections of this user.")),
         Of("sslpassword", SettingType.Secret, "Password of sslkey."),
-    ], Local);
+    ], Local, required: required);
 
     private static IEnumerable<SettingSchema> Connection() =>
     [
         Of("name", SettingType.Text, "Older place of name.", places: Local),
-        Of("listen", SettingType.Listen, "Addresses and port that PostgreSQL listens on, 'host[,host]:port'; '*' is allowed.", "connect_address", Local),
-        Of("connect_address", SettingType.HostPort, "host:port under which others reach this PostgreSQL.", "", Local, required: true),
+        Of("listen", SettingType.Listen, "Addresses and port that PostgreSQL listens on, 'host[,host]:port'; '*' is allowed.", "", Local, required: true),
+        Of("connect_address", SettingType.HostPort, "host:port under which others reach this PostgreSQL.", "listen", Local),
         Of("proxy_address", SettingType.HostPort, "host:port of a pooler in front of it.", "", Local),
         Of("data_dir", SettingType.Text, "The data directory.", "", Local, required: true),
         Of("config_dir", SettingType.Text, "Directory of the configuration files.", "data_dir", Local),
@@ -74,13 +72,14 @@ public static class PostgresqlSchema
         Of("pgpass", SettingType.Text, "Password file that the agent writes for replication.", "~/pgpass", Local),
         Of("use_unix_socket", SettingType.Boolean, "The agent connects over the unix socket.", "false"),
         Of("use_unix_socket_repl", SettingType.Boolean, "Replication on the same host uses the unix socket.", "false"),
+        Of("krbsrvname", SettingType.Text, "Kerberos service name of connections.", "", Local),
         Of("database", SettingType.Text, "Database the agent connects to.", "postgres", Local),
         SettingSchemas.Section("authentication", "PostgreSQL users of the agent.",
         [
-            Credentials("superuser", "Superuser, set at bootstrap and used by the agent."),
-            Credentials("replication", "User of the standbys."),
-            Credentials("rewind", "User of pg_rewind; the superuser when absent."),
-        ], Local),
+            Credentials("superuser", "Superuser, set at bootstrap and used by the agent.", true),
+            Credentials("replication", "User of the standbys.", true),
+            Credentials("rewind", "User of pg_rewind; the superuser when absent.", false),
+        ], Local, required: true),
     ];
 
     private static IEnumerable<SettingSchema> Tuning() =>

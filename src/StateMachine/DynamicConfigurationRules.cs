@@ -6,9 +6,12 @@ namespace Patroni.Raft.StateMachine;
 public static class DynamicConfigurationRules
 {
     /// <summary>Adds the problems of values that are fine each and cannot go together.</summary>
-    public static void Check(SettingMap document, ICollection<ConfigurationProblem> problems)
+    /// <param name="document">The configuration.</param>
+    /// <param name="problems">Where problems are added.</param>
+    /// <param name="electionUpperMs">Upper election timeout of Raft; nodes that replicate the configuration use the default, so that they agree.</param>
+    public static void Check(SettingMap document, ICollection<ConfigurationProblem> problems, long electionUpperMs = LeaseTimings.DefaultElectionUpperMs)
     {
-        CheckTimings(document, problems);
+        CheckTimings(document, problems, electionUpperMs);
         CheckSlots(document, problems);
         CheckWalKeepSize(document, problems);
     }
@@ -35,7 +38,7 @@ public static class DynamicConfigurationRules
         return notices.ToImmutable();
     }
 
-    private static void CheckTimings(SettingMap document, ICollection<ConfigurationProblem> problems)
+    private static void CheckTimings(SettingMap document, ICollection<ConfigurationProblem> problems, long electionUpperMs)
     {
         var blamed = new[] { "ttl", "loop_wait", "retry_timeout" };
         if (problems.Any(p => blamed.Contains(p.Path, StringComparer.Ordinal)))
@@ -46,7 +49,8 @@ public static class DynamicConfigurationRules
         var conflict = LeaseTimings.Conflict(
             SettingReader.Milliseconds(document["ttl"]) ?? 10_000,
             SettingReader.Milliseconds(document["loop_wait"]) ?? 2_000,
-            SettingReader.Milliseconds(document["retry_timeout"]) ?? 3_000);
+            SettingReader.Milliseconds(document["retry_timeout"]) ?? 3_000,
+            electionUpperMs);
         if (conflict is not null)
         {
             var first = blamed.Select(k => (Key: k, Value: document[k])).FirstOrDefault(f => f.Value is not null);

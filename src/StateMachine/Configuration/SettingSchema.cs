@@ -79,6 +79,9 @@ public sealed record SettingSchema(string Key, SettingType Type, string Descript
     /// <summary>Where the setting may stand.</summary>
     public SettingPlaces Places { get; init; } = SettingPlaces.Both;
 
+    /// <summary>Place that the keys below count for, where it changes (<c>bootstrap.dcs</c> in a local file).</summary>
+    public SettingPlaces? PlacesBelow { get; init; }
+
     /// <summary>Smallest allowed value, in the unit of the type.</summary>
     public long? Min { get; init; }
 
@@ -97,6 +100,12 @@ public sealed record SettingSchema(string Key, SettingType Type, string Descript
     /// <summary>Schema of keys that the user names; <c>null</c> when only known keys are allowed.</summary>
     public SettingSchema? UserKeys { get; init; }
 
+    /// <summary>
+    /// Schema of sections that the user names and that are told from misspelt keys by having a <c>command</c>
+    /// (replica creation and bootstrap methods).
+    /// </summary>
+    public SettingSchema? CommandSections { get; init; }
+
     /// <summary>Schema of the items of a list.</summary>
     public SettingSchema? Item { get; init; }
 
@@ -109,8 +118,9 @@ public sealed record SettingSchema(string Key, SettingType Type, string Descript
     /// <summary>First version in which the setting has its effect; <c>null</c> while it is only accepted.</summary>
     public string? ImplementedFrom { get; init; } = "0.1";
 
-    /// <summary>The child with this key, or the user-key schema, or <c>null</c>.</summary>
-    public SettingSchema? Child(string key) => Known(key) ?? UserKeys;
+    /// <summary>The schema that holds for this key with this value; <c>null</c> when the key is unknown.</summary>
+    public SettingSchema? Child(string key, SettingValue value) =>
+        Known(key) ?? UserKeys ?? (value is SettingMap map && map["command"] is not null ? CommandSections : null);
 
     /// <summary>The known child with this key.</summary>
     public SettingSchema? Known(string key)
@@ -139,7 +149,7 @@ public sealed record SettingSchema(string Key, SettingType Type, string Descript
             }
         }
 
-        foreach (var (part, below) in new[] { (".*", UserKeys), ("[]", Item) })
+        foreach (var (part, below) in new[] { (".*", UserKeys), (".*", CommandSections), ("[]", Item) })
         {
             if (below is { Children.Length: > 0 } or { UserKeys: not null })
             {

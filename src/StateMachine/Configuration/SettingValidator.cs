@@ -6,9 +6,9 @@ namespace Patroni.Raft.StateMachine;
 public sealed class SettingValidator(SettingSchema root, SettingPlaces place, ICollection<ConfigurationProblem> problems)
 {
     /// <summary>Checks a whole document.</summary>
-    public void Validate(SettingMap document) => Map(root, document, "");
+    public void Validate(SettingMap document) => Map(root, document, "", place);
 
-    private void Check(SettingSchema schema, SettingValue value, string path)
+    private void Check(SettingSchema schema, SettingValue value, string path, SettingPlaces place)
     {
         if (value is SettingNull)
         {
@@ -20,14 +20,14 @@ public sealed class SettingValidator(SettingSchema root, SettingPlaces place, IC
             case SettingType.Any:
                 break;
             case SettingType.Map when value is SettingMap map:
-                Map(schema, map, path);
+                Map(schema, map, path, schema.PlacesBelow ?? place);
                 break;
             case SettingType.Map when schema.ScalarToo && value is SettingScalar:
                 break;
             case SettingType.List when value is SettingList list:
                 for (var i = 0; i < list.Items.Length; i++)
                 {
-                    Check(schema.Item!, list.Items[i], $"{path}[{i}]");
+                    Check(schema.Item!, list.Items[i], $"{path}[{i}]", place);
                 }
 
                 break;
@@ -41,12 +41,12 @@ public sealed class SettingValidator(SettingSchema root, SettingPlaces place, IC
         }
     }
 
-    private void Map(SettingSchema schema, SettingMap map, string path)
+    private void Map(SettingSchema schema, SettingMap map, string path, SettingPlaces place)
     {
         foreach (var entry in map.Entries)
         {
             var at = path.Length == 0 ? entry.Key : path + "." + entry.Key;
-            var child = schema.Child(entry.Key);
+            var child = schema.Child(entry.Key, entry.Value);
             if (child is null)
             {
                 problems.Add(new(at, SettingHints.Unknown(root, schema, entry.Key), ConfigurationProblemKind.UnknownKey, entry.KeyLine, map.Source ?? entry.Value.Source));
@@ -58,7 +58,7 @@ public sealed class SettingValidator(SettingSchema root, SettingPlaces place, IC
             }
             else
             {
-                Check(child, entry.Value, at);
+                Check(child, entry.Value, at, place);
             }
         }
 
