@@ -1,7 +1,7 @@
 # Sourced by ./test, ./demo and bench/run: finds or installs what they need, and names clearly what it cannot.
 # Nothing here touches a PostgreSQL cluster of the machine (Debian's package starts one named "main" on 5432).
 
-say()  { printf '%s\n' "$*" >&2; }
+say()  { printf '%b\n' "$*" >&2; }
 fail() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
 
 # Runs a command as root: directly, through sudo when it asks no password, else fails without running it.
@@ -90,14 +90,9 @@ choose_user() {
 # Prints the ids of the processes that belong to one run: those whose environment carries MARK=VALUE, and those whose
 # working directory lies below DIR (PostgreSQL's children overwrite their environment with their title).
 processes_of() {
-  local mark=$1 dir=$2 entry pid cwd
-  for entry in /proc/[0-9]*; do
-    pid=${entry#/proc/}
-    [ "$pid" = "$$" ] && continue
-    cwd=$(readlink "$entry/cwd" 2>/dev/null) || continue
-    case $cwd in "$dir" | "$dir"/*) printf '%s\n' "$pid"; continue ;; esac
-    if tr '\0' '\n' 2>/dev/null <"$entry/environ" | grep -qxF -- "$mark" 2>/dev/null; then printf '%s\n' "$pid"; fi
-  done
+  { find /proc -mindepth 2 -maxdepth 2 -name cwd \( -lname "$2" -o -lname "$2/*" \) 2>/dev/null
+    grep -lsxzF -- "$1" /proc/[0-9]*/environ
+  } | cut -d/ -f3 | grep -vx "$$" | sort -u
 }
 
 # Kills what processes_of finds, again and again until nothing is left (a parent may still have been forking).
