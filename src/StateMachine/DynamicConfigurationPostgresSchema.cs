@@ -63,6 +63,7 @@ public static class PostgresqlSchema
         Of("connect_address", SettingType.HostPort, "host:port under which others reach this PostgreSQL.", "listen", Local),
         Of("proxy_address", SettingType.HostPort, "host:port of a pooler in front of it.", "", Local),
         Of("data_dir", SettingType.Text, "The data directory.", "", Local, required: true),
+        Of("state_dir", SettingType.Text, "Directory of the agent's own markers and logs about the instance; outside the data directory.", "data_dir + '.agent'", Local),
         Of("config_dir", SettingType.Text, "Directory of the configuration files.", "data_dir", Local),
         Of("config_base_name", SettingType.Text, "Name of postgresql.conf without '.conf'.", "postgresql", Local),
         Of("bin_dir", SettingType.Text, "Directory of the PostgreSQL programs.", "PATH", Local),

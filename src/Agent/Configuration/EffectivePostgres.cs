@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Patroni.Raft.Postgres;
 using Patroni.Raft.StateMachine;
 using static Patroni.Raft.Agent.Configuration.NodeConfigurationReader;
 
@@ -22,9 +23,6 @@ public enum SettingOrigin
 
 /// <summary>A PostgreSQL parameter as it goes to PostgreSQL, and who decided it.</summary>
 public sealed record EffectiveParameter(string Name, string Value, SettingOrigin Origin);
-
-/// <summary>What the agent runs at an event; <c>null</c> runs nothing.</summary>
-public sealed record CallbackCommands(string? OnStart, string? OnStop, string? OnRestart, string? OnReload, string? OnRoleChange);
 
 /// <summary>
 /// The <c>postgresql</c> section that holds: the local one over the dynamic one, key by key, with Patroni's exceptions.
@@ -66,14 +64,11 @@ public sealed record EffectivePostgres
     /// <summary>Replication on the same host uses the unix socket.</summary>
     public required bool UseUnixSocketRepl { get; init; }
 
-    /// <summary>Ways to create a replica in order; <c>null</c> stands for pg_basebackup.</summary>
-    public required ImmutableArray<CustomMethod?> CreateReplicaMethods { get; init; }
-
-    /// <summary>Options of pg_basebackup.</summary>
-    public required ImmutableArray<ProgramOption> BaseBackup { get; init; }
+    /// <summary>Ways to create a replica in order, never empty.</summary>
+    public required ImmutableArray<ReplicaMethod> CreateReplicaMethods { get; init; }
 
     /// <summary>Further options of pg_rewind.</summary>
-    public required ImmutableArray<ProgramOption> Rewind { get; init; }
+    public required ImmutableArray<ToolOption> Rewind { get; init; }
 
     /// <summary>Commands run on events.</summary>
     public required CallbackCommands Callbacks { get; init; }
@@ -110,7 +105,6 @@ public sealed record EffectivePostgres
             UseUnixSocket = Flag(merged, "use_unix_socket"),
             UseUnixSocketRepl = Flag(merged, "use_unix_socket_repl"),
             CreateReplicaMethods = ReplicaMethods(merged),
-            BaseBackup = PostgresSectionReader.Options(merged["basebackup"]),
             Rewind = PostgresSectionReader.Options(merged["rewind"]),
             Callbacks = Commands(merged.Section("callbacks")),
             PrePromote = Text(merged, "pre_promote"),
@@ -152,14 +146,21 @@ public sealed record EffectivePostgres
 
     private static ImmutableArray<string>? Lines(SettingValue? value) => SettingReader.Texts(value) is { Count: > 0 } lines ? [.. lines] : null;
 
-    private static ImmutableArray<CustomMethod?> ReplicaMethods(SettingMap merged)
+    private static ImmutableArray<ReplicaMethod> ReplicaMethods(SettingMap merged)
     {
+        var baseBackup = new ReplicaMethod { Name = "basebackup", Options = PostgresSectionReader.Options(merged["basebackup"]) };
         var names = SettingReader.Texts(merged["create_replica_methods"] ?? merged["create_replica_method"]) ?? [];
         var methods = names.Where(n => n == "basebackup" || merged[n] is SettingMap)
-            .Select(n => n == "basebackup" ? null : PostgresSectionReader.Custom(n, merged.Section(n))).ToImmutableArray();
-        return methods.IsEmpty ? [null] : methods;
+            .Select(n => n == "basebackup" ? baseBackup : PostgresSectionReader.Replica(n, merged.Section(n))).ToImmutableArray();
+        return methods.IsEmpty ? [baseBackup] : methods;
     }
 
-    private static CallbackCommands Commands(SettingMap c) =>
-        new(Text(c, "on_start"), Text(c, "on_stop"), Text(c, "on_restart"), Text(c, "on_reload"), Text(c, "on_role_change"));
+    private static CallbackCommands Commands(SettingMap c) => new()
+    {
+        OnStart = Text(c, "on_start"),
+        OnStop = Text(c, "on_stop"),
+        OnRestart = Text(c, "on_restart"),
+        OnReload = Text(c, "on_reload"),
+        OnRoleChange = Text(c, "on_role_change"),
+    };
 }

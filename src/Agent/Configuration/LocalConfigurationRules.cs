@@ -1,3 +1,4 @@
+using Patroni.Raft.Consensus;
 using Patroni.Raft.StateMachine;
 
 namespace Patroni.Raft.Agent.Configuration;
@@ -48,7 +49,7 @@ internal static class LocalConfigurationRules
     {
         foreach (var text in (SettingReader.Texts(raft["partner_addrs"]) ?? []).SelectMany(t => t.Split(',', StringSplitOptions.TrimEntries)))
         {
-            if (!Endpoint.TryParse(text, out _, out var port) || port is null)
+            if (!RaftAddress.TryParse(text, out _))
             {
                 Conflict(problems, "raft.partner_addrs", raft["partner_addrs"], $"'{text}' must be host:port", ConfigurationProblemKind.WrongType);
             }

@@ -121,7 +121,7 @@ public static class LocalConfigurationSchema
         Of("initdb", SettingType.OptionList, "Options of initdb.", "", Local),
         Of("post_bootstrap", SettingType.Text, "Command run once after the first start, with the connection URL.", "", Local),
         Of("post_init", SettingType.Text, "The same.", "", Local),
-        Of("pg_hba", SettingType.TextList, "Older place of postgresql.pg_hba.", "", Local, null),
+        Of("pg_hba", SettingType.TextList, "Older place of postgresql.pg_hba; used when that has no lines.", "", Local),
         Of("users", SettingType.Any, "Removed from Patroni 4; use post_bootstrap.", "", Local, null),
     ], Local) with
     {

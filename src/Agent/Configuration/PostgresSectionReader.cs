@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Patroni.Raft.Postgres;
 using Patroni.Raft.StateMachine;
 using static Patroni.Raft.Agent.Configuration.NodeConfigurationReader;
 
@@ -13,7 +14,6 @@ internal static class PostgresSectionReader
         var connect = Address(p, "connect_address");
         var dataDirectory = FilePath(p, "data_dir", baseDirectory)!;
         var authentication = p.Section("authentication");
-        var superuser = User(authentication.Section("superuser"));
         return new LocalPostgres
         {
             ListenHosts = [.. hosts.Split(',')],
@@ -26,10 +26,10 @@ internal static class PostgresSectionReader
             BinNames = Texts(p.Section("bin_name")),
             PgPass = FilePath(p, "pgpass", baseDirectory) ?? Absolute("~/pgpass", baseDirectory),
             Database = Text(p, "database") ?? "postgres",
-            Superuser = superuser,
+            Superuser = User(authentication.Section("superuser")),
             Replication = User(authentication.Section("replication")),
-            Rewind = authentication["rewind"] is SettingMap rewind ? User(rewind) : superuser,
-            HasRewindUser = authentication["rewind"] is SettingMap,
+            Rewind = authentication["rewind"] is SettingMap rewind ? User(rewind) : null,
+            StateDirectory = FilePath(p, "state_dir", baseDirectory) ?? dataDirectory + ".agent",
             CustomConf = FilePath(p, "custom_conf", baseDirectory),
             Document = p,
         };
@@ -43,41 +43,49 @@ internal static class PostgresSectionReader
             DynamicJson = SettingJson.Write(b.Section("dcs")),
             InitDb = Options(b["initdb"]),
             Method = method != "initdb" && b[method] is SettingMap section ? Custom(method, section) : null,
+            PgHba = [.. SettingReader.Texts(b["pg_hba"]) ?? []],
             PostBootstrap = Text(b, "post_bootstrap") ?? Text(b, "post_init"),
         };
     }
 
-    /// <summary>A method section; keys without a meaning of their own become arguments.</summary>
-    public static CustomMethod Custom(string name, SettingMap m)
+    /// <summary>A replica creation method; keys without a meaning of their own become arguments.</summary>
+    public static ReplicaMethod Replica(string name, SettingMap m) => new()
     {
-        string[] own = ["command", "keep_data", "no_leader", "no_master", "no_params", "keep_existing_recovery_conf", "recovery_conf"];
-        return new CustomMethod
-        {
-            Name = name,
-            Command = Text(m, "command") ?? "",
-            KeepData = Flag(m, "keep_data"),
-            NoLeader = Flag(m, "no_leader") || Flag(m, "no_master"),
-            NoParams = Flag(m, "no_params"),
-            KeepExistingRecoveryConf = Flag(m, "keep_existing_recovery_conf"),
-            RecoveryConf = Texts(m.Section("recovery_conf"), StringComparer.OrdinalIgnoreCase),
-            Arguments = [.. m.Entries.Where(e => !own.Contains(e.Key) && e.Value is SettingScalar)
-                .Select(e => new ProgramOption(e.Key, ((SettingScalar)e.Value).Text))],
-        };
-    }
+        Name = name,
+        Command = Text(m, "command"),
+        KeepData = Flag(m, "keep_data"),
+        NoLeader = Flag(m, "no_leader") || Flag(m, "no_master"),
+        NoParams = Flag(m, "no_params"),
+        Options = Arguments(m, "command", "keep_data", "no_leader", "no_master", "no_params", "recovery_conf"),
+    };
+
+    private static CustomBootstrap Custom(string name, SettingMap m) => new()
+    {
+        Name = name,
+        Command = Text(m, "command")!,
+        NoParams = Flag(m, "no_params"),
+        KeepExistingRecoveryConf = Flag(m, "keep_existing_recovery_conf"),
+        RecoveryConf = Texts(m.Section("recovery_conf"), StringComparer.OrdinalIgnoreCase),
+        Options = Arguments(m, "command", "no_params", "keep_existing_recovery_conf", "recovery_conf"),
+    };
+
+    private static ImmutableArray<ToolOption> Arguments(SettingMap m, params string[] own) =>
+        [.. m.Entries.Where(e => !own.Contains(e.Key) && e.Value is SettingScalar).Select(Option)];
 
     /// <summary>Options as list of names and single pairs, or as a map.</summary>
-    public static ImmutableArray<ProgramOption> Options(SettingValue? value) => value switch
+    public static ImmutableArray<ToolOption> Options(SettingValue? value) => value switch
     {
         SettingMap map => [.. map.Entries.Select(Option)],
-        SettingList list => [.. list.Items.Select(i => i is SettingMap map ? Option(map.Entries[0]) : new ProgramOption(((SettingScalar)i).Text, null))],
+        SettingList list => [.. list.Items.Select(i => i is SettingMap map ? Option(map.Entries[0]) : new ToolOption(((SettingScalar)i).Text, null))],
         _ => [],
     };
 
-    private static ProgramOption Option(SettingEntry entry) => new(entry.Key, SettingReader.Text(entry.Value));
+    private static ToolOption Option(SettingEntry entry) => new(entry.Key, SettingReader.Text(entry.Value));
 
-    private static PostgresUser User(SettingMap user)
+    private static Credentials User(SettingMap user) => new()
     {
-        var options = Texts(user with { Entries = [.. user.Entries.Where(e => e.Key is not ("username" or "password"))] });
-        return new PostgresUser(Text(user, "username")!, Text(user, "password"), options);
-    }
+        Username = Text(user, "username")!,
+        Password = Text(user, "password"),
+        Options = Texts(user with { Entries = [.. user.Entries.Where(e => e.Key is not ("username" or "password"))] }, StringComparer.OrdinalIgnoreCase),
+    };
 }

@@ -82,7 +82,7 @@ public sealed class SettingValidator(SettingSchema root, SettingPlaces place, IC
             SettingType.Bytes => Readable(SettingReader.Bytes(value)),
             SettingType.BooleanOrChoice => (SettingReader.Boolean(value) is not null || IsChoice(schema, value), null),
             SettingType.Choice => (IsChoice(schema, value), null),
-            SettingType.HostPort => (Endpoint.TryParse(SettingReader.Text(value), out _, out var port) && port is not null, null),
+            SettingType.HostPort => (Endpoint.TryParse(SettingReader.Text(value), out var host, out var port) && port is not null && !host.Contains(','), null),
             SettingType.Listen => (Endpoint.TryParse(SettingReader.Text(value), out _, out _), null),
             SettingType.Text or SettingType.Secret => (value is SettingScalar { Kind: not SettingScalarKind.Boolean }, null),
             SettingType.Scalar => (value is SettingScalar, null),
