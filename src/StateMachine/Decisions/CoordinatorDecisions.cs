@@ -1,0 +1,64 @@
+using System.Collections.Immutable;
+
+namespace Patroni.Raft.StateMachine;
+
+/// <summary>A command that the Raft leader should propose, with the rule that says so.</summary>
+/// <param name="Command">The command.</param>
+/// <param name="Rule">Stable rule id.</param>
+public sealed record CoordinatorDecision(Command Command, string Rule);
+
+/// <summary>
+/// What only the Raft leader proposes: expiry of leases, claims and members, and the close of elections. Every command names what was
+/// observed, and Apply refuses it when that moved.
+/// </summary>
+public static class CoordinatorDecisions
+{
+    private const long LongestCloseWaitMs = 1000;
+
+    /// <summary>What to propose now.</summary>
+    /// <param name="state">The applied state.</param>
+    /// <param name="clock">This node's notes.</param>
+    /// <param name="nowMs">CLOCK_BOOTTIME milliseconds.</param>
+    /// <param name="startedMs">When this process started; a start of the whole group gives elections ttl to gather answers.</param>
+    public static ImmutableArray<CoordinatorDecision> Decide(ClusterState state, ApplyClock clock, long nowMs, long startedMs)
+    {
+        var decisions = ImmutableArray.CreateBuilder<CoordinatorDecision>();
+        if (state.Lease is { Unbounded: false } lease && nowMs - clock.LeaseAtMs >= lease.TtlMs)
+            decisions.Add(new(new ExpireLeader(lease.Epoch, lease.LastRenewalIndex, false), "coordinator.expire-lease"));
+        if (state.Leadership is Initializing { Claim: var claim } && nowMs - clock.ClaimAtMs >= claim.TtlMs)
+            decisions.Add(new(new ExpireInitialization(claim.ClaimIndex, claim.LastRenewalIndex), "coordinator.expire-claim"));
+        if (state.Vacancy is { } vacancy && ShouldClose(state, vacancy, clock, nowMs, startedMs))
+            decisions.Add(new(new CloseElection(vacancy.Id), "coordinator.close-election"));
+        foreach (Member member in state.Members.Values)
+        {
+            if (member.Presence == MemberPresence.Alive && nowMs - clock.TouchAtMs(member.Name) >= state.Settings.TtlMs)
+                decisions.Add(new(new ExpireMember(member.Name, member.LastTouchIndex), "coordinator.expire-member"));
+        }
+        return decisions.ToImmutable();
+    }
+
+    /// <summary>When <see cref="Decide"/> has something to say at the earliest if nothing else happens, CLOCK_BOOTTIME milliseconds.</summary>
+    public static long NextDueMs(ClusterState state, ApplyClock clock, long nowMs, long startedMs)
+    {
+        long due = nowMs + state.Settings.TtlMs;
+        if (state.Lease is { Unbounded: false } lease) due = Math.Min(due, clock.LeaseAtMs + lease.TtlMs);
+        if (state.Leadership is Initializing { Claim: var claim }) due = Math.Min(due, clock.ClaimAtMs + claim.TtlMs);
+        if (state.Vacancy is { } vacancy) due = Math.Min(due, CloseDueMs(state, vacancy, clock, startedMs));
+        return Math.Max(due, nowMs + 1);
+    }
+
+    private static bool ShouldClose(ClusterState state, Vacancy vacancy, ApplyClock clock, long nowMs, long startedMs)
+    {
+        if (vacancy.Stands.IsEmpty && vacancy.Candidate is null) return false;
+        return nowMs >= CloseDueMs(state, vacancy, clock, startedMs);
+    }
+
+    private static long CloseDueMs(ClusterState state, Vacancy vacancy, ApplyClock clock, long startedMs)
+    {
+        bool triedWithTheseAnswers = vacancy.LastFruitlessIndex > 0 && vacancy.LastAnswerIndex <= vacancy.LastFruitlessIndex;
+        if (triedWithTheseAnswers) return clock.FruitlessAtMs + state.Settings.TtlMs;
+        long due = clock.VacancyAtMs + Math.Min(state.Settings.LoopWaitMs, LongestCloseWaitMs);
+        bool groupJustStarted = clock.VacancyAtMs - startedMs < state.Settings.TtlMs;
+        return groupJustStarted ? Math.Max(due, startedMs + state.Settings.TtlMs) : due;
+    }
+}

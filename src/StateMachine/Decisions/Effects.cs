@@ -1,0 +1,160 @@
+using System.Collections.Immutable;
+
+namespace Patroni.Raft.StateMachine;
+
+/// <summary>Something to be done, as data.</summary>
+public abstract record Effect;
+
+/// <summary>Propose a command to the log.</summary>
+/// <param name="Command">The command.</param>
+public sealed record Propose(Command Command) : Effect;
+
+/// <summary>Kill every process of the instance, now and verified.</summary>
+public sealed record Fence : Effect;
+
+/// <summary>Cancel the running action.</summary>
+public sealed record CancelAction : Effect;
+
+/// <summary>End the agent.</summary>
+/// <param name="IsError">Whether it is a refusal (exit code not 0).</param>
+public sealed record EndAgent(bool IsError) : Effect;
+
+/// <summary>Ask the primary for a checkpoint, beside everything else.</summary>
+public sealed record RequestCheckpoint : Effect;
+
+/// <summary>Start a long action; at most one runs.</summary>
+/// <param name="Action">The action.</param>
+public sealed record RunAction(NodeAction Action) : Effect;
+
+/// <summary>Kinds of long actions.</summary>
+public enum ActionKind
+{
+    /// <summary>initdb or custom bootstrap.</summary>
+    Initialize,
+    /// <summary>Start as primary.</summary>
+    StartPrimary,
+    /// <summary>Start as standby.</summary>
+    StartStandby,
+    /// <summary>Promote.</summary>
+    Promote,
+    /// <summary>Point a running standby to another upstream.</summary>
+    Follow,
+    /// <summary>Stop.</summary>
+    Stop,
+    /// <summary>Restart as what it is.</summary>
+    Restart,
+    /// <summary>pg_rewind.</summary>
+    Rewind,
+    /// <summary>Clone into an empty directory.</summary>
+    Clone,
+    /// <summary>Clear the data directory.</summary>
+    RemoveData,
+}
+
+/// <summary>A long action.</summary>
+public abstract record NodeAction
+{
+    /// <summary>Its kind.</summary>
+    public abstract ActionKind Kind { get; }
+}
+
+/// <summary>Create a database cluster in the empty directory, with users, and stop it again.</summary>
+public sealed record InitializeAction : NodeAction
+{
+    /// <inheritdoc/>
+    public override ActionKind Kind => ActionKind.Initialize;
+}
+
+/// <summary>Start writable under an epoch.</summary>
+/// <param name="Epoch">The leadership that permits it.</param>
+public sealed record StartPrimaryAction(Epoch Epoch) : NodeAction
+{
+    /// <inheritdoc/>
+    public override ActionKind Kind => ActionKind.StartPrimary;
+}
+
+/// <summary>Start as a standby.</summary>
+/// <param name="Upstream">Where to stream from; null for nowhere.</param>
+public sealed record StartStandbyAction(NodeName? Upstream) : NodeAction
+{
+    /// <inheritdoc/>
+    public override ActionKind Kind => ActionKind.StartStandby;
+}
+
+/// <summary>Write the mark, then promote.</summary>
+/// <param name="Epoch">The leadership that permits it.</param>
+public sealed record PromoteAction(Epoch Epoch) : NodeAction
+{
+    /// <inheritdoc/>
+    public override ActionKind Kind => ActionKind.Promote;
+}
+
+/// <summary>Point the running standby elsewhere.</summary>
+/// <param name="Upstream">The new upstream.</param>
+public sealed record FollowAction(NodeName? Upstream) : NodeAction
+{
+    /// <inheritdoc/>
+    public override ActionKind Kind => ActionKind.Follow;
+}
+
+/// <summary>Stop cleanly; a stop that takes too long becomes a fence.</summary>
+/// <param name="ForHandover">Whether a standby waits for the last WAL: checkpoint first, so that the stop is short.</param>
+public sealed record StopAction(bool ForHandover) : NodeAction
+{
+    /// <inheritdoc/>
+    public override ActionKind Kind => ActionKind.Stop;
+}
+
+/// <summary>Restart in the same role.</summary>
+/// <param name="AsPrimaryUnder">The epoch when it restarts writable; null for a standby.</param>
+/// <param name="Upstream">The standby's upstream.</param>
+public sealed record RestartAction(Epoch? AsPrimaryUnder, NodeName? Upstream) : NodeAction
+{
+    /// <inheritdoc/>
+    public override ActionKind Kind => ActionKind.Restart;
+}
+
+/// <summary>Rewind to the leader's lineage.</summary>
+/// <param name="Leader">The leader.</param>
+public sealed record RewindAction(NodeName Leader) : NodeAction
+{
+    /// <inheritdoc/>
+    public override ActionKind Kind => ActionKind.Rewind;
+}
+
+/// <summary>Clone.</summary>
+/// <param name="Source">From whom.</param>
+public sealed record CloneAction(NodeName Source) : NodeAction
+{
+    /// <inheritdoc/>
+    public override ActionKind Kind => ActionKind.Clone;
+}
+
+/// <summary>Clear the data directory.</summary>
+/// <param name="KeepCopy">Whether it is renamed away rather than deleted.</param>
+public sealed record RemoveDataAction(bool KeepCopy) : NodeAction
+{
+    /// <inheritdoc/>
+    public override ActionKind Kind => ActionKind.RemoveData;
+}
+
+/// <summary>How an action ended.</summary>
+/// <param name="Kind">Which.</param>
+/// <param name="Succeeded">Whether it did what it should.</param>
+/// <param name="Reason">Why not.</param>
+/// <param name="EndedMs">When, CLOCK_BOOTTIME milliseconds.</param>
+/// <param name="Context">The leadership or claim under which it ran: the epoch's text, or the claim's index; empty otherwise.</param>
+public sealed record ActionResult(ActionKind Kind, bool Succeeded, string Reason, long EndedMs, string Context);
+
+/// <summary>What to do now, and why.</summary>
+/// <param name="Rule">Stable id of the rule.</param>
+/// <param name="Reason">One sentence for the DBA.</param>
+/// <param name="Effects">In order; empty when there is nothing to do.</param>
+public sealed record Decision(string Rule, string Reason, ImmutableArray<Effect> Effects)
+{
+    /// <summary>A decision to wait.</summary>
+    public static Decision Wait(string rule, string reason) => new(rule, reason, []);
+
+    /// <summary>A decision with effects.</summary>
+    public static Decision Do(string rule, string reason, params ImmutableArray<Effect> effects) => new(rule, reason, effects);
+}

@@ -1,0 +1,60 @@
+using System.Collections.Immutable;
+
+namespace Patroni.Raft.StateMachine;
+
+/// <summary>The holder's proof that it may be writable: an own renewal that was accepted.</summary>
+/// <param name="Epoch">The leadership.</param>
+/// <param name="DeadlineMs">Clock capture of the accepted renewal plus ttl minus drift margin, CLOCK_BOOTTIME milliseconds.</param>
+/// <param name="Unbounded">Whether the lease needs no renewals (pause); the deadline then only limits <c>/primary</c>.</param>
+public sealed record HeldLease(Epoch Epoch, long DeadlineMs, bool Unbounded)
+{
+    /// <summary>When fencing starts: the deadline less the kill budget.</summary>
+    public long FenceStartMs => DeadlineMs - LeaseTimings.KillBudgetMs;
+
+    /// <summary>Whether PostgreSQL may be writable now.</summary>
+    public bool Permits(long nowMs) => Unbounded || nowMs < FenceStartMs;
+}
+
+/// <summary>
+/// The holder's side of the lease (architecture, rules 1 and 2): the clock is captured before a renewal is proposed and belongs to the
+/// proposal's id, so that a deduplicated retry cannot stretch the lease; the deadline is computed only from a renewal that the
+/// replicated state shows as accepted. A restarted agent knows no captures, hence has no deadline until a renewal of its own.
+/// </summary>
+public sealed record LeaseKeeper
+{
+    private const int CapturesKept = 64;
+
+    /// <summary>Knows nothing: the state of a starting agent.</summary>
+    public static LeaseKeeper Empty { get; } = new();
+
+    private ImmutableList<(CommandId Id, long AtMs)> Captures { get; init; } = [];
+
+    /// <summary>The proof in force, or null.</summary>
+    public HeldLease? Held { get; init; }
+
+    /// <summary>Takes over the deadline that an earlier life of this agent left behind on this boot of the machine.</summary>
+    public LeaseKeeper Restore(HeldLease lease) => this with { Held = lease };
+
+    /// <summary>Notes the clock of a renewal that is about to be proposed; a second capture for the same id is ignored.</summary>
+    public LeaseKeeper Capture(CommandId id, long nowMs)
+    {
+        if (Captures.Exists(capture => capture.Id == id)) return this;
+        ImmutableList<(CommandId, long)> captures = Captures.Add((id, nowMs));
+        return this with { Captures = captures.Count > CapturesKept ? captures.RemoveAt(0) : captures };
+    }
+
+    /// <summary>Takes note of the applied state.</summary>
+    public LeaseKeeper Observe(NodeName self, ClusterState state)
+    {
+        if (state.Lease is not { } lease || lease.Holder != self) return Held is null ? this : this with { Held = null };
+        LeaseKeeper kept = Held is not null && Held.Epoch != lease.Epoch ? this with { Held = null } : this;
+        if (!lease.OwnRenewal) return kept;
+        foreach ((CommandId id, long atMs) in Captures)
+        {
+            if (id != lease.RenewedBy) continue;
+            HeldLease held = new(lease.Epoch, atMs + lease.TtlMs - LeaseTimings.DriftMarginMs(lease.TtlMs), lease.Unbounded);
+            return held == kept.Held ? kept : kept with { Held = held };
+        }
+        return kept;
+    }
+}

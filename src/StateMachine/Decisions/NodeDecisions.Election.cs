@@ -1,0 +1,65 @@
+namespace Patroni.Raft.StateMachine;
+
+public static partial class NodeDecisions
+{
+    private static Decision WhenVacant(NodeView view, Vacancy vacancy)
+    {
+        if (vacancy.Stands.TryGetValue(view.Self, out Stand? stand))
+        {
+            return view.Server is StandbyServer && view.Data is PresentData held && held.Incarnation == stand.Incarnation
+                ? Decision.Wait("election.stood", $"stood for election with {stand.EndOfWal}; waiting for the others")
+                : Decision.Do("election.withdraw", "what this node stood with is no longer true",
+                    new Propose(new WithdrawFromElection(vacancy.Id, view.Self, "its PostgreSQL is no longer a running standby")));
+        }
+        if (WhyDecline(view) is { } reason) return DeclineOnce(view, vacancy, reason);
+        if (view.State.Settings.Pause && vacancy.Candidate != view.Self)
+            return Decision.Wait("pause.no-election", "automatic failover is paused");
+
+        switch (view.Server)
+        {
+            case ServerStopped when FailedHere(view, ActionKind.StartStandby) && TooSoon(view, ActionKind.StartStandby):
+                return DeclineOnce(view, vacancy, $"PostgreSQL does not start: {view.LastAction!.Reason}");
+            case ServerStopped:
+                return Decision.Do("election.recover", "PostgreSQL recovers as a standby, so that the end of its WAL is known", new RunAction(new StartStandbyAction(null)));
+            case StandbyServer { EndOfWal.IsValid: true } server:
+                var data = (PresentData)view.Data;
+                return Decision.Do("election.stand", $"stands for election with timeline {server.Timeline} and {server.EndOfWal}",
+                    new Propose(new StandForElection(vacancy.Id, view.Self, data.Incarnation, server.Timeline, server.EndOfWal, server.ReplayLsn,
+                        view.Traits.FailoverPriority, server.History)));
+            case StandbyServer:
+                return Decision.Wait("election.end-unknown", "the end of the local WAL is not known yet; recovery goes on");
+            default:
+                return Decision.Wait("election.recovering", "PostgreSQL is not ready to stand for election");
+        }
+    }
+
+    private static string? WhyDecline(NodeView view) => view.Data switch
+    {
+        NoData => "it has no data",
+        UnfinishedData unfinished => $"{unfinished.Work} of its data was interrupted",
+        UnusableData unusable => unusable.Reason,
+        _ when view.Traits.FailoverPriority <= 0 => "nofailover is set",
+        _ when IsOutsideLineage(view) => "its last promotion is not in the recorded lineage; it must be cloned anew",
+        _ => null,
+    };
+
+    private static Decision DeclineOnce(NodeView view, Vacancy vacancy, string reason)
+    {
+        if (vacancy.Declines.TryGetValue(view.Self, out Decline? known) && known.Reason == reason)
+            return Decision.Wait("election.declined", reason);
+        Incarnation incarnation = view.Data is PresentData data ? data.Incarnation : default;
+        return Decision.Do("election.decline", reason, new Propose(new DeclineElection(vacancy.Id, view.Self, incarnation, reason)));
+    }
+
+    /// <summary>
+    /// A promotion was begun here that the log never recorded, and another was recorded since: both may have written the same timeline
+    /// number, and no tool can tell the two apart.
+    /// </summary>
+    private static bool IsOutsideLineage(NodeView view)
+    {
+        if (view.Mark is not { } mark || view.State.LatestPromotion is not { } latest || latest.Epoch.CompareTo(mark.Epoch) <= 0) return false;
+        foreach (Promotion promotion in view.State.Lineage)
+            if (promotion.Epoch == mark.Epoch) return false;
+        return true;
+    }
+}

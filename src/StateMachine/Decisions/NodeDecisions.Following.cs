@@ -1,0 +1,127 @@
+namespace Patroni.Raft.StateMachine;
+
+public static partial class NodeDecisions
+{
+    private static Decision WhenFollowing(NodeView view)
+    {
+        LeaderLease lease = view.State.Lease!;
+        if (view.Data is UnusableData unusable) return Decision.Wait("data.unusable", unusable.Reason);
+        if (view.Data is PresentData && IsOutsideLineage(view))
+            return CloneAnew(view, "its last promotion is not in the recorded lineage, and no tool can tell its history from the leader's");
+        if (view.State.Leadership is not Led led)
+            return Decision.Wait("follow.wait", $"waiting for {lease.Holder} to be promoted");
+        switch (view.Data)
+        {
+            case UnfinishedData { Work: UnfinishedWork.Rewind }:
+                return Diverged(view, led, "an interrupted pg_rewind left the directory unusable");
+            case UnfinishedData:
+                return RemoveUnfinished(view);
+            case NoData:
+                return TooSoon(view, ActionKind.Clone)
+                    ? Decision.Wait("follow.clone-failed", $"cloning failed: {view.LastAction!.Reason}; it is tried again")
+                    : Decision.Do("follow.clone", $"cloning from {CloneSource(view, lease.Holder)}", new RunAction(new CloneAction(CloneSource(view, lease.Holder))));
+        }
+        if (view.State.Settings.Pause && view.Server is ServerStopped)
+            return Decision.Wait("pause.no-start", "PostgreSQL is stopped and the cluster is paused");
+        return view.Server switch
+        {
+            ServerStopped => StartOrRepair(view, led),
+            StandbyServer standby => KeepFollowing(view, led, standby),
+            PrimaryServer => Decision.Do("fence.no-lease", "PostgreSQL is primary and this node holds no lease", new Fence()),
+            _ => Decision.Wait("follow.starting", "waiting for PostgreSQL to start"),
+        };
+    }
+
+    private static NodeName CloneSource(NodeView view, NodeName leader)
+    {
+        foreach (Member member in view.State.Members.Values)
+        {
+            if (member.Name != leader && member.Name != view.Self && member.Presence == MemberPresence.Alive && member.Report.State == PostgresState.Running
+                && member.Report.ReplicationState == "streaming" && MemberTags.Of(member.Report).CloneFrom) return member.Name;
+        }
+        return leader;
+    }
+
+    private static NodeName Upstream(NodeView view, NodeName leader) =>
+        view.Traits.ReplicateFrom is { } wanted && wanted != view.Self
+        && view.State.Members.TryGetValue(wanted, out Member? member)
+        && member is { Presence: MemberPresence.Alive, Report.State: PostgresState.Running }
+            ? wanted
+            : leader;
+
+    private static Decision StartOrRepair(NodeView view, Led led)
+    {
+        var data = (PresentData)view.Data;
+        if (WhyDiverged(view.State, data) is { } reason) return Diverged(view, led, reason);
+        if (FailedHere(view, ActionKind.StartStandby) && TooSoon(view, ActionKind.StartStandby))
+            return Decision.Wait("follow.start-failed", $"PostgreSQL does not start: {view.LastAction!.Reason}; it is tried again");
+        NodeName upstream = Upstream(view, led.Lease.Holder);
+        return Decision.Do("follow.start", $"starting as a replica of {upstream}", new RunAction(new StartStandbyAction(upstream)));
+    }
+
+    /// <summary>Why stopped data does not continue into the leader's lineage, or null when it does as far as the log can tell.</summary>
+    public static string? WhyDiverged(ClusterState state, PresentData data)
+    {
+        Promotion latest = state.LatestPromotion!;
+        if (data.Timeline > latest.Timeline)
+            return $"its timeline {data.Timeline} is above the leader's {latest.Timeline}: it was promoted and never recorded";
+        if (!data.IsStandby && !data.ShutDownCleanly)
+            return "it is a former primary that crashed, and may hold WAL that the leader does not";
+        if (data.Timeline == latest.Timeline) return null;
+        foreach (Promotion promotion in state.Lineage)
+        {
+            if (promotion.ParentTimeline != data.Timeline) continue;
+            bool inside = data.IsStandby ? data.LastLsn <= promotion.ForkLsn : data.LastLsn < promotion.ForkLsn;
+            return inside ? null : $"timeline {data.Timeline} was left at {promotion.ForkLsn} and its WAL goes on to {data.LastLsn}";
+        }
+        return $"the log does not know where timeline {data.Timeline} was left";
+    }
+
+    private static Decision Diverged(NodeView view, Led led, string reason)
+    {
+        if (view.Server is not ServerStopped)
+            return Decision.Do("rejoin.stop", $"{reason}; PostgreSQL stops to be rewound", new RunAction(new StopAction(false)));
+        if (!view.Traits.UsePgRewind)
+        {
+            return view.Traits.RemoveDataOnDivergedTimelines
+                ? CloneAnew(view, reason)
+                : Decision.Wait("rejoin.diverged", $"{reason}; use_pg_rewind is off and remove_data_directory_on_diverged_timelines too: reinitialize this member");
+        }
+        if (FailedHere(view, ActionKind.Rewind))
+        {
+            if (view.Traits.RemoveDataOnRewindFailure) return CloneAnew(view, $"pg_rewind failed: {view.LastAction!.Reason}");
+            if (TooSoon(view, ActionKind.Rewind))
+                return Decision.Wait("rejoin.rewind-failed", $"pg_rewind failed: {view.LastAction!.Reason}; remove_data_directory_on_rewind_failure is off: it is tried again, or reinitialize this member");
+        }
+        if (!led.Checkpointed)
+            return Decision.Wait("rejoin.wait-checkpoint", $"{reason}; waiting for the first checkpoint of {led.Lease.Holder} before pg_rewind");
+        return Decision.Do("rejoin.rewind", reason, new RunAction(new RewindAction(led.Lease.Holder)));
+    }
+
+    private static Decision CloneAnew(NodeView view, string reason) => view.Server is ServerStopped
+        ? Decision.Do("rejoin.clone", $"{reason}; it is cloned anew", new RunAction(new RemoveDataAction(false)))
+        : Decision.Do("rejoin.clone", $"{reason}; PostgreSQL stops to be cloned anew", new RunAction(new StopAction(false)));
+
+    private static Decision KeepFollowing(NodeView view, Led led, StandbyServer standby)
+    {
+        Promotion latest = led.Promotion;
+        if (standby.Timeline > latest.Timeline)
+            return Diverged(view, led, $"it runs on timeline {standby.Timeline}, above the leader's {latest.Timeline}");
+        foreach (Promotion promotion in view.State.Lineage)
+        {
+            Lsn reached = Lsn.Max(standby.EndOfWal, standby.ReplayLsn);
+            if (promotion.ParentTimeline == standby.Timeline && reached > promotion.ForkLsn)
+                return Diverged(view, led, $"timeline {standby.Timeline} was left at {promotion.ForkLsn} and its WAL goes on to {reached}");
+        }
+        NodeName upstream = Upstream(view, led.Lease.Holder);
+        if (standby.Upstream != upstream)
+        {
+            return TooSoon(view, ActionKind.Follow)
+                ? Decision.Wait("follow.repoint-failed", $"pointing to {upstream} failed: {view.LastAction!.Reason}")
+                : Decision.Do("follow.repoint", $"following a different leader: {upstream}", new RunAction(new FollowAction(upstream)));
+        }
+        return standby.IsStreaming
+            ? Decision.Wait("follow.steady", $"no action. I am ({view.Self}), a secondary, and following a leader ({led.Lease.Holder})")
+            : Decision.Wait("follow.not-streaming", $"following {upstream}, not streaming yet");
+    }
+}

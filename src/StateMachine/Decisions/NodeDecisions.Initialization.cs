@@ -1,0 +1,57 @@
+namespace Patroni.Raft.StateMachine;
+
+public static partial class NodeDecisions
+{
+    private const long ClaimTtlMs = 30_000;
+
+    private static Decision WhenUninitialized(NodeView view)
+    {
+        if (view.Data is UnusableData unusable) return Decision.Wait("data.unusable", unusable.Reason);
+        if (view.Data is UnfinishedData) return RemoveUnfinished(view);
+        if (!view.State.Members.ContainsKey(view.Self)) return Decision.Wait("init.register", "waiting to be registered");
+        bool hasData = view.Data is PresentData;
+        if (view.Traits.FailoverPriority <= 0 && !hasData) return Decision.Wait("init.nofailover", "nofailover is set; another node initializes the cluster");
+        foreach (Member member in view.State.Members.Values)
+        {
+            if (member.Name == view.Self || member.Report.SystemIdentifier == 0) continue;
+            if (!hasData) return Decision.Wait("init.adopt-other", $"{member.Name} has data to adopt");
+            bool otherIsBetter = view.Data is PresentData { IsStandby: true } && member.Report.Role == PostgresRole.Primary;
+            if (otherIsBetter) return Decision.Wait("init.adopt-other", $"{member.Name} has the data of a primary to adopt");
+        }
+        return Decision.Do("init.claim", hasData ? "existing data is adopted" : "no cluster exists yet",
+            new Propose(new ClaimInitialization(view.Self, 0, hasData, view.ExpectedPeers, ClaimTtlMs)));
+    }
+
+    private static Decision WhenInitializing(NodeView view, InitializationClaim claim)
+    {
+        if (claim.Node != view.Self) return Decision.Wait("init.wait", $"waiting for {claim.Node} to initialize the cluster");
+        if (view.Data is UnusableData unusable)
+            return Decision.Do("init.abandon", unusable.Reason, new Propose(new AbandonInitialization(claim.ClaimIndex, unusable.Reason)));
+        if (FailedHere(view, ActionKind.Initialize))
+        {
+            string reason = view.LastAction!.Reason;
+            return Decision.Do("init.abandon", $"the bootstrap failed: {reason}", new Propose(new AbandonInitialization(claim.ClaimIndex, reason)));
+        }
+        return view.Data switch
+        {
+            UnfinishedData => RemoveUnfinished(view),
+            PresentData data => Decision.Do("init.complete", $"the cluster exists with system identifier {data.SystemIdentifier}",
+                new Propose(new CompleteInitialization(claim.ClaimIndex, view.Self, data.SystemIdentifier, !data.IsStandby, view.BootstrapConfigJson))),
+            _ => Decision.Do("init.run", "initializing a new cluster", new RunAction(new InitializeAction())),
+        };
+    }
+
+    private static Decision RemoveUnfinished(NodeView view)
+    {
+        var work = ((UnfinishedData)view.Data).Work;
+        if (view.Server is not ServerStopped)
+            return Decision.Do("data.unfinished", $"{work} was interrupted; what runs in the directory is stopped first", new Fence());
+        return Decision.Do("data.unfinished", $"{work} was interrupted; the directory is cleared", new RunAction(new RemoveDataAction(work == UnfinishedWork.Initialization)));
+    }
+
+    /// <summary>The command that keeps the claim alive while the bootstrap runs, or null.</summary>
+    public static ClaimInitialization? KeepClaim(NodeView view) =>
+        view.State.Leadership is Initializing { Claim: var claim } && claim.Node == view.Self
+            ? new ClaimInitialization(view.Self, claim.ClaimIndex, false, view.ExpectedPeers, ClaimTtlMs)
+            : null;
+}

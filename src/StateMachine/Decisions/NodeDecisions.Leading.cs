@@ -1,0 +1,116 @@
+namespace Patroni.Raft.StateMachine;
+
+public static partial class NodeDecisions
+{
+    private static Decision WhenLeading(NodeView view)
+    {
+        LeaderLease lease = view.State.Lease!;
+        if (view.Lease is null || view.Lease.Epoch != lease.Epoch || !view.Lease.Permits(view.NowMs))
+            return Decision.Wait("lease.first-renewal", "leadership is held; waiting for a renewal of its own before anything becomes writable");
+        if (view.Data is not PresentData) return LostData(view, lease);
+        return view.State.Leadership is Led led ? WhenLed(view, led) : WhenElected(view, lease);
+    }
+
+    private static Decision LostData(NodeView view, LeaderLease lease)
+    {
+        string reason = view.Data is UnusableData unusable ? unusable.Reason : "the leader has no usable data";
+        return view.Server is ServerStopped
+            ? Release(view, lease, VacancyReason.StartFailed, reason)
+            : Decision.Do("leader.lost-data", reason, new Fence());
+    }
+
+    private static Decision Release(NodeView view, LeaderLease lease, VacancyReason why, string detail, NodeName? candidate = null) =>
+        Decision.Do("lease.release", detail, new Propose(new ReleaseLeader(lease.Epoch, view.Self, why, detail, ShutdownLsn(view), candidate)));
+
+    private static Decision WhenElected(NodeView view, LeaderLease lease)
+    {
+        bool created = view.State.Lineage.IsEmpty && view.Data is PresentData { IsStandby: false };
+        switch (view.Server)
+        {
+            case ServerStopped when FailedHere(view, ActionKind.StartPrimary) || FailedHere(view, ActionKind.StartStandby) || FailedHere(view, ActionKind.Promote):
+                return Release(view, lease, VacancyReason.PromotionFailed, view.LastAction!.Reason);
+            case ServerStopped when created:
+                return Decision.Do("leader.start-new", "starting the new cluster's first primary", new RunAction(new StartPrimaryAction(lease.Epoch)));
+            case ServerStopped:
+                return Decision.Do("leader.start-to-promote", "PostgreSQL stopped before its promotion; it starts as a standby", new RunAction(new StartStandbyAction(null)));
+            case StandbyServer when FailedHere(view, ActionKind.Promote):
+                return Decision.Do("leader.promotion-failed", $"the promotion failed: {view.LastAction!.Reason}; PostgreSQL stops so that another node may take over", new RunAction(new StopAction(false)));
+            case StandbyServer:
+                return Decision.Do("leader.promote", $"promoted itself to leader under epoch {lease.Epoch}", new RunAction(new PromoteAction(lease.Epoch)));
+            case PrimaryServer primary:
+                return ReportPromotion(view, lease, primary);
+            case ServerStarting starting when view.NowMs - starting.SinceMs > view.State.Settings.PrimaryStartTimeoutMs:
+                return Decision.Do("leader.start-timeout", $"PostgreSQL did not start within {view.State.Settings.PrimaryStartTimeoutMs} ms", new Fence());
+            default:
+                return Decision.Wait("leader.starting", "waiting for PostgreSQL to start");
+        }
+    }
+
+    private static Decision ReportPromotion(NodeView view, LeaderLease lease, PrimaryServer primary)
+    {
+        bool first = view.State.Lineage.IsEmpty || primary.History.IsEmpty;
+        TimelineFork? fork = first ? null : primary.History[^1];
+        return Decision.Do("leader.report-promoted", $"PostgreSQL is primary on timeline {primary.Timeline}",
+            new Propose(new ReportPromoted(lease.Epoch, view.Self, primary.Timeline, fork?.Timeline ?? default, fork?.SwitchLsn ?? default)));
+    }
+
+    private static Decision WhenLed(NodeView view, Led led)
+    {
+        switch (view.Server)
+        {
+            case ServerStopped:
+                return WhenLedAndStopped(view, led);
+            case StandbyServer when FailedHere(view, ActionKind.Promote):
+                return Decision.Do("leader.promotion-failed", view.LastAction!.Reason, new RunAction(new StopAction(false)));
+            case StandbyServer:
+                return Decision.Do("leader.promote-again", "the leader's PostgreSQL runs as a standby", new RunAction(new PromoteAction(led.Lease.Epoch)));
+            case ServerStarting starting when view.NowMs - starting.SinceMs > view.State.Settings.PrimaryStartTimeoutMs:
+                return Decision.Do("leader.start-timeout", $"PostgreSQL did not start within {view.State.Settings.PrimaryStartTimeoutMs} ms", new Fence());
+            case PrimaryServer primary when primary.Timeline < led.Promotion.Timeline:
+                return Decision.Do("leader.wrong-timeline", $"PostgreSQL writes timeline {primary.Timeline}, the log recorded {led.Promotion.Timeline}", new Fence());
+            case PrimaryServer primary when primary.Timeline > led.Promotion.Timeline:
+                return ReportPromotion(view, led.Lease, primary);
+            case PrimaryServer primary when !led.Checkpointed:
+                return primary.CheckpointTimeline == primary.Timeline
+                    ? Decision.Do("leader.report-checkpointed", "the first checkpoint after the promotion is on disk",
+                        new Propose(new ReportCheckpointed(led.Lease.Epoch, view.Self, primary.CheckpointLsn)))
+                    : SwitchAway(view, led) ?? Decision.Do("leader.checkpoint", "a checkpoint lets former primaries rewind to this one", new RequestCheckpoint());
+            case PrimaryServer:
+                return SwitchAway(view, led) ?? Decision.Wait("leader.steady", $"no action. I am ({view.Self}), the leader with the lock");
+            default:
+                return Decision.Wait("leader.starting", "waiting for PostgreSQL to start");
+        }
+    }
+
+    private static Decision WhenLedAndStopped(NodeView view, Led led)
+    {
+        FailoverRequest? request = view.State.Failover;
+        bool handover = request is not null && request.IsDue(view.UnixNowMs) && view.Data is PresentData { ShutDownCleanly: true, IsStandby: false };
+        if (handover && SwitchoverRules.Choose(view.State, view.Self, request!, led.Promotion.Timeline, false).Candidate is { } candidate)
+        {
+            VacancyReason why = request!.Kind == FailoverKind.Failover ? VacancyReason.Failover : VacancyReason.Switchover;
+            return Release(view, led.Lease, why, $"{(why == VacancyReason.Failover ? "failover" : "switchover")} from {view.Self} to {candidate}", candidate);
+        }
+        if (FailedHere(view, ActionKind.StartPrimary) || FailedHere(view, ActionKind.Promote))
+            return Release(view, led.Lease, VacancyReason.StartFailed, $"PostgreSQL of {view.Self} does not start: {view.LastAction!.Reason}");
+        if (view.LastAction is { Kind: ActionKind.Stop, Succeeded: false } && request is not null && request.IsDue(view.UnixNowMs))
+        {
+            return Decision.Do("switchover.stop-failed", "the primary did not stop cleanly; it is started again",
+                new Propose(new ClearFailover(request.RequestIndex, $"{view.Self} did not stop cleanly: {view.LastAction.Reason}")),
+                new RunAction(new StartPrimaryAction(led.Lease.Epoch)));
+        }
+        if (view.State.Settings.Pause) return Decision.Wait("pause.no-start", "PostgreSQL is stopped and the cluster is paused");
+        return Decision.Do("leader.restart-in-place", "PostgreSQL stopped by itself; it is started again under the same lease", new RunAction(new StartPrimaryAction(led.Lease.Epoch)));
+    }
+
+    private static Decision? SwitchAway(NodeView view, Led led)
+    {
+        if (view.State.Failover is not { } request || !request.IsDue(view.UnixNowMs)) return null;
+        if (request.Leader is { } named && named != view.Self)
+            return Decision.Do("switchover.other-leader", $"the requested switchover names {named} as leader", new Propose(new ClearFailover(request.RequestIndex, $"leader name does not match: {named} is not the leader, {view.Self} is")));
+        SwitchoverChoice choice = SwitchoverRules.Choose(view.State, view.Self, request, led.Promotion.Timeline, true);
+        return choice.Candidate is { } candidate
+            ? Decision.Do("switchover.stop", $"switching over to {candidate}: PostgreSQL stops first", new RunAction(new StopAction(true)))
+            : Decision.Do("switchover.no-candidate", choice.Refusal, new Propose(new ClearFailover(request.RequestIndex, choice.Refusal)));
+    }
+}

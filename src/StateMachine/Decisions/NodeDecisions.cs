@@ -1,0 +1,121 @@
+namespace Patroni.Raft.StateMachine;
+
+/// <summary>
+/// What one node does next. Pure: the same view gives the same decision. Order matters and is the order of danger: data of another
+/// cluster, a writable instance without a lease, remnants of processes, then the running action, then what the cluster's phase asks for.
+/// </summary>
+public static partial class NodeDecisions
+{
+    /// <summary>Names the leadership, vacancy or claim in force; results of actions count only within the same one.</summary>
+    public static string ContextOf(ClusterState state) => state.Leadership switch
+    {
+        Initializing initializing => $"claim {initializing.Claim.ClaimIndex}",
+        Vacant vacant => $"vacancy {vacant.Vacancy.Id}",
+        Elected elected => $"epoch {elected.Lease.Epoch}",
+        Led led => $"epoch {led.Lease.Epoch}",
+        _ => "",
+    };
+
+    /// <summary>Decides.</summary>
+    public static Decision Decide(NodeView view) =>
+        ForeignData(view) ?? Fencing(view) ?? Busy(view) ?? NotCurrent(view) ?? Shutdown(view) ?? Requested(view) ?? view.State.Leadership switch
+        {
+            Uninitialized => WhenUninitialized(view),
+            Initializing { Claim: var claim } => WhenInitializing(view, claim),
+            Vacant { Vacancy: var vacancy } => WhenVacant(view, vacancy),
+            Elected or Led when view.State.Leader == view.Self => WhenLeading(view),
+            _ => WhenFollowing(view),
+        };
+
+    private static Decision? ForeignData(NodeView view) =>
+        view.StateIsCurrent && view.State.SystemIdentifier != 0
+        && view.Data is PresentData data && data.SystemIdentifier != view.State.SystemIdentifier
+            ? Decision.Do("data.foreign",
+                $"system ID mismatch: this data directory belongs to system {data.SystemIdentifier}, the cluster is {view.State.SystemIdentifier}; point data_dir elsewhere, or move the directory away and start again to clone",
+                new EndAgent(true))
+            : null;
+
+    /// <summary>No instance may commit without a lease; remnants may never outlive their postmaster.</summary>
+    private static Decision? Fencing(NodeView view)
+    {
+        if (view.Server is ServerRemnants remnants)
+            return Decision.Do("fence.remnants", $"the postmaster is gone and {remnants.Count} of its processes are left", new Fence());
+        if (!view.MayBeWritable || view.Server is ServerStopped && view.Running is null) return null;
+        if (MayBeWritableNow(view)) return null;
+        string reason = view.Lease is null
+            ? "PostgreSQL may be writable and this node holds no lease"
+            : $"PostgreSQL may be writable and the lease of epoch {view.Lease.Epoch} is over";
+        return view.Running is null
+            ? Decision.Do("fence.no-lease", reason, new Fence())
+            : Decision.Do("fence.no-lease", reason, new CancelAction(), new Fence());
+    }
+
+    private static bool MayBeWritableNow(NodeView view)
+    {
+        if (view.StateIsCurrent && view.State.Leadership is Uninitialized or Initializing) return true;
+        if (view.Lease is not { } held || !held.Permits(view.NowMs)) return false;
+        return !view.StateIsCurrent || (view.State.Lease is { } lease && lease.Holder == view.Self && lease.Epoch == held.Epoch);
+    }
+
+    private static Decision? Busy(NodeView view)
+    {
+        if (view.Running is not { } action) return null;
+        if (action == ActionKind.Initialize && !(view.State.Leadership is Initializing { Claim: var claim } && claim.Node == view.Self) && view.StateIsCurrent)
+            return Decision.Do("init.claim-lost", "the claim to initialize was lost", new CancelAction());
+        if (action is ActionKind.Clone && view.ShutdownRequested)
+            return Decision.Do("shutdown.cancel", "the agent ends; the unfinished clone starts anew next time", new CancelAction());
+        return Decision.Wait("action.running", $"{action} is running");
+    }
+
+    private static Decision? NotCurrent(NodeView view) =>
+        view.StateIsCurrent ? null
+        : view.ShutdownRequested ? StopThenEnd(view, "shutdown.not-current", "the agent ends before it reached the Raft group")
+        : Decision.Wait("raft.catching-up", "waiting for a quorum of the Raft group");
+
+    private static Decision? Shutdown(NodeView view)
+    {
+        if (!view.ShutdownRequested) return null;
+        if (view.State.Vacancy is { } vacancy && vacancy.Stands.ContainsKey(view.Self) && view.Server is not ServerStopped)
+            return Decision.Do("shutdown.withdraw", "the agent ends; its stand is withdrawn first",
+                new Propose(new WithdrawFromElection(vacancy.Id, view.Self, "the agent ends")));
+        if (view.State.Lease is not { } lease || lease.Holder != view.Self)
+            return StopThenEnd(view, "shutdown.standby", "the agent ends");
+        if (view.Server is not ServerStopped)
+            return Decision.Do("shutdown.stop-leader", "the agent ends; PostgreSQL stops cleanly before leadership is given away", new RunAction(new StopAction(true)));
+        return Decision.Do("shutdown.release", "the agent ends; leadership is given away after a verified stop",
+            new Propose(new ReleaseLeader(lease.Epoch, view.Self, VacancyReason.Shutdown, $"{view.Self} was shut down", ShutdownLsn(view), null)));
+    }
+
+    private static Decision StopThenEnd(NodeView view, string rule, string reason) =>
+        view.Server is ServerStopped
+            ? Decision.Do(rule, reason, new EndAgent(false))
+            : Decision.Do(rule, reason, new RunAction(new StopAction(false)));
+
+    private static Decision? Requested(NodeView view)
+    {
+        bool leads = view.State.Leader == view.Self;
+        if (view.Request == NodeRequest.Restart && view.Server is PrimaryServer or StandbyServer && view.State.Vacancy is null)
+        {
+            Epoch? epoch = leads && view.Server is PrimaryServer ? view.State.Lease!.Epoch : null;
+            if (view.Server is StandbyServer || epoch is not null)
+                return Decision.Do("operator.restart", "an operator asked for a restart", new RunAction(new RestartAction(epoch, (view.Server as StandbyServer)?.Upstream)));
+        }
+        if (view.Request == NodeRequest.Reinitialize && !leads && view.State.Leadership is Led && view.Data is not NoData)
+        {
+            return view.Server is ServerStopped
+                ? Decision.Do("operator.reinitialize", "an operator asked to clone anew", new RunAction(new RemoveDataAction(false)))
+                : Decision.Do("operator.reinitialize", "an operator asked to clone anew", new RunAction(new StopAction(false)));
+        }
+        return null;
+    }
+
+    /// <summary>Location of the shutdown checkpoint, when there is a clean one.</summary>
+    private static Lsn ShutdownLsn(NodeView view) => view.Data is PresentData { ShutDownCleanly: true } data ? data.LastLsn : default;
+
+    private static bool FailedHere(NodeView view, ActionKind kind) =>
+        view.LastAction is { Succeeded: false } last && last.Kind == kind && last.Context == ContextOf(view.State);
+
+    /// <summary>After a failed action the same is tried again only after this pause.</summary>
+    private static bool TooSoon(NodeView view, ActionKind kind) =>
+        view.LastAction is { Succeeded: false } last && last.Kind == kind && view.NowMs - last.EndedMs < Math.Max(view.State.Settings.LoopWaitMs, 1000);
+}

@@ -1,0 +1,149 @@
+using System.Collections.Immutable;
+
+namespace Patroni.Raft.StateMachine;
+
+/// <summary>Everything one decision of a node looks at. Nothing else is read while it is made.</summary>
+public sealed record NodeView
+{
+    /// <summary>This node.</summary>
+    public required NodeName Self { get; init; }
+    /// <summary>CLOCK_BOOTTIME, milliseconds.</summary>
+    public required long NowMs { get; init; }
+    /// <summary>Wall clock, Unix milliseconds; only for schedules.</summary>
+    public required long UnixNowMs { get; init; }
+    /// <summary>The replicated state applied here.</summary>
+    public required ClusterState State { get; init; }
+    /// <summary>Whether that state was current at some time since this agent started (a read barrier succeeded).</summary>
+    public required bool StateIsCurrent { get; init; }
+    /// <summary>The lease proof, or null.</summary>
+    public HeldLease? Lease { get; init; }
+    /// <summary>The data directory.</summary>
+    public required DataView Data { get; init; }
+    /// <summary>The processes.</summary>
+    public required ServerView Server { get; init; }
+    /// <summary>
+    /// Whether anything of the instance may commit: launched as primary, promoted, or simply not known to be a standby. Declared intent,
+    /// not observation: it is true from before the launch until an empty scan.
+    /// </summary>
+    public required bool MayBeWritable { get; init; }
+    /// <summary>The running long action, or null.</summary>
+    public ActionKind? Running { get; init; }
+    /// <summary>How the last action ended, or null when none did since the agent started.</summary>
+    public ActionResult? LastAction { get; init; }
+    /// <summary>The durable mark of the last promotion begun in this data directory, or null.</summary>
+    public PromotionMark? Mark { get; init; }
+    /// <summary>The node's tags and settings that decisions need.</summary>
+    public required NodeTraits Traits { get; init; }
+    /// <summary>What the node would report of itself.</summary>
+    public required MemberReport Report { get; init; }
+    /// <summary>Initial dynamic configuration from <c>bootstrap.dcs</c>.</summary>
+    public string BootstrapConfigJson { get; init; } = "{}";
+    /// <summary>Voters of the initial group.</summary>
+    public int ExpectedPeers { get; init; } = 1;
+    /// <summary>Whether the agent was told to end.</summary>
+    public bool ShutdownRequested { get; init; }
+    /// <summary>An operator's request to this node.</summary>
+    public NodeRequest Request { get; init; }
+}
+
+/// <summary>What an operator may ask of one node.</summary>
+public enum NodeRequest
+{
+    /// <summary>Nothing.</summary>
+    None,
+    /// <summary>Restart PostgreSQL.</summary>
+    Restart,
+    /// <summary>Throw the data away and clone again.</summary>
+    Reinitialize,
+}
+
+/// <summary>Settings of one node that decisions need.</summary>
+public sealed record NodeTraits
+{
+    /// <summary>Failover priority: 0 when <c>nofailover</c> is set.</summary>
+    public int FailoverPriority { get; init; } = 1;
+    /// <summary><c>use_pg_rewind</c>.</summary>
+    public bool UsePgRewind { get; init; } = true;
+    /// <summary><c>remove_data_directory_on_rewind_failure</c>.</summary>
+    public bool RemoveDataOnRewindFailure { get; init; }
+    /// <summary><c>remove_data_directory_on_diverged_timelines</c>.</summary>
+    public bool RemoveDataOnDivergedTimelines { get; init; }
+    /// <summary>The member a replica should stream from, from <c>replicatefrom</c>; null for the leader.</summary>
+    public NodeName? ReplicateFrom { get; init; }
+}
+
+/// <summary>A mark written and flushed before a promotion begins.</summary>
+/// <param name="Epoch">Under which leadership.</param>
+public sealed record PromotionMark(Epoch Epoch);
+
+/// <summary>The data directory.</summary>
+public abstract record DataView;
+
+/// <summary>It does not exist or is empty.</summary>
+public sealed record NoData : DataView;
+
+/// <summary>It cannot be used; nothing in it is touched.</summary>
+/// <param name="Reason">One sentence for the DBA.</param>
+public sealed record UnusableData(string Reason) : DataView;
+
+/// <summary>Work on it was begun and not finished.</summary>
+/// <param name="Work">Which.</param>
+public sealed record UnfinishedData(UnfinishedWork Work) : DataView;
+
+/// <summary>Work on a data directory that leaves it unusable when interrupted.</summary>
+public enum UnfinishedWork
+{
+    /// <summary>initdb or a custom bootstrap.</summary>
+    Initialization,
+    /// <summary>A clone.</summary>
+    Clone,
+    /// <summary>pg_rewind.</summary>
+    Rewind,
+}
+
+/// <summary>It holds a database cluster.</summary>
+/// <param name="Incarnation">The life of the data.</param>
+/// <param name="SystemIdentifier">Database system identifier.</param>
+/// <param name="Timeline">Highest timeline the control file speaks of.</param>
+/// <param name="IsStandby">Whether it was last run as a standby (standby.signal, or the control file says in recovery).</param>
+/// <param name="ShutDownCleanly">Whether the control file says shut down (or shut down in recovery).</param>
+/// <param name="LastLsn">Latest checkpoint, or the minimum recovery end when that is later.</param>
+public sealed record PresentData(
+    Incarnation Incarnation, ulong SystemIdentifier, TimelineId Timeline, bool IsStandby, bool ShutDownCleanly, Lsn LastLsn) : DataView;
+
+/// <summary>The processes of the instance.</summary>
+public abstract record ServerView;
+
+/// <summary>No process is left: an empty scan.</summary>
+public sealed record ServerStopped : ServerView;
+
+/// <summary>Processes without a living postmaster.</summary>
+/// <param name="Count">How many.</param>
+public sealed record ServerRemnants(int Count) : ServerView;
+
+/// <summary>The postmaster lives and does not accept connections yet, or not any more.</summary>
+/// <param name="SinceMs">Since when, CLOCK_BOOTTIME milliseconds.</param>
+public sealed record ServerStarting(long SinceMs) : ServerView;
+
+/// <summary>It lives and does not answer in time.</summary>
+/// <param name="SinceMs">Since when, CLOCK_BOOTTIME milliseconds.</param>
+public sealed record ServerUnresponsive(long SinceMs) : ServerView;
+
+/// <summary>It answers as a primary.</summary>
+/// <param name="Timeline">The timeline it writes.</param>
+/// <param name="WriteLsn">Its write position.</param>
+/// <param name="CheckpointTimeline">Timeline of its last checkpoint.</param>
+/// <param name="CheckpointLsn">Location of its last checkpoint.</param>
+/// <param name="History">Its timeline history, oldest first.</param>
+public sealed record PrimaryServer(
+    TimelineId Timeline, Lsn WriteLsn, TimelineId CheckpointTimeline, Lsn CheckpointLsn, ImmutableArray<TimelineFork> History) : ServerView;
+
+/// <summary>It answers as a standby.</summary>
+/// <param name="Timeline">Its timeline.</param>
+/// <param name="EndOfWal">Proven end of its local WAL; 0/0 when not known.</param>
+/// <param name="ReplayLsn">How far it replayed.</param>
+/// <param name="Upstream">The member its configuration points to; null when to none.</param>
+/// <param name="IsStreaming">Whether the WAL receiver streams.</param>
+/// <param name="History">Its timeline history, oldest first.</param>
+public sealed record StandbyServer(
+    TimelineId Timeline, Lsn EndOfWal, Lsn ReplayLsn, NodeName? Upstream, bool IsStreaming, ImmutableArray<TimelineFork> History) : ServerView;
