@@ -10,10 +10,14 @@ public sealed class LocalServer : IAsyncDisposable
 
     private LocalServer(NpgsqlConnectionStringBuilder options)
     {
-        NpgsqlSlimDataSourceBuilder builder = new(options.ConnectionString);
+        ConnectionString = options.ConnectionString;
+        NpgsqlSlimDataSourceBuilder builder = new(ConnectionString);
         builder.EnableTransportSecurity();
         _source = builder.Build();
     }
+
+    /// <summary>With the password: never for a log or another process.</summary>
+    internal string ConnectionString { get; }
 
     /// <summary>The local instance as superuser, by socket or TCP as configured.</summary>
     /// <param name="settings">Instance.</param>
