@@ -5,7 +5,7 @@ namespace Patroni.Raft.Consensus;
 /// </summary>
 /// <remarks>
 /// An exception from any method means that this node cannot follow the log any more (an entry that it cannot decode):
-/// the node stops for good and the node's <c>Stopped</c> task faults. Deduplication of a retried
+/// the node stops for good and <see cref="RaftNode.Stopped"/> faults. Deduplication of a retried
 /// <see cref="ProposalId"/> belongs here, because it must be part of the replicated state.
 /// </remarks>
 public interface IReplicatedStateMachine

@@ -45,6 +45,6 @@ public sealed record RaftOptions
     /// <summary>The biggest accepted proposal, in bytes.</summary>
     public int ProposalBytesLimit { get; init; } = 4 * 1024 * 1024;
 
-    /// <summary>Told to the other nodes on request (node name, API URL).</summary>
+    /// <summary>Told to the other nodes on request (node name, API URL); see <see cref="RaftNode.GetPeerAsync"/>.</summary>
     public ImmutableDictionary<string, string> Metadata { get; init; } = ImmutableDictionary<string, string>.Empty;
 }
