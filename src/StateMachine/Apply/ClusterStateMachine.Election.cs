@@ -8,29 +8,55 @@ public static partial class ClusterStateMachine
         Step step, VacancyReason reason, string detail, LeaderLease? former, Lsn shutdownLsn, NodeName? candidate, Lsn lastLsn) =>
         new(new(step.State.Generation, step.Index), reason, detail, former?.Holder, candidate, shutdownLsn, lastLsn,
             ImmutableSortedDictionary<NodeName, Stand>.Empty, ImmutableSortedDictionary<NodeName, Decline>.Empty,
-            reason == VacancyReason.PromotionFailed ? former!.Barred.Add(former.Holder) : ImmutableSortedSet<NodeName>.Empty, 0, 0);
+            BarredAfter(reason, former), 0, 0);
+
+    /// <summary>Who failed stays barred through further vacancies until somebody was promoted, which empties the lease's set.</summary>
+    private static ImmutableSortedSet<NodeName> BarredAfter(VacancyReason reason, LeaderLease? former)
+    {
+        if (former is null) return ImmutableSortedSet<NodeName>.Empty;
+        return reason == VacancyReason.PromotionFailed ? former.Barred.Add(former.Holder) : former.Barred;
+    }
 
     private static Outcome? CheckAnswer(Step step, VacancyId named, NodeName node)
     {
         if (step.State.Vacancy is not { } vacancy) return step.Illegal();
         if (vacancy.Id != named) return step.Reject(OutcomeCode.StaleVacancy, $"The open vacancy is {vacancy.Id}, not {named}.");
         if (!step.State.Members.ContainsKey(node)) return step.Reject(OutcomeCode.UnknownNode, $"{node} is not a member of the cluster.");
-        return null;
+        return vacancy.NewestAnswers.TryGetValue(node, out CommandId newest) && step.IsOvertakenBy(newest)
+            ? step.Reject(OutcomeCode.TooOld, $"{node} answered by proposal {newest} already, before {step.Id} arrived.")
+            : null;
     }
 
-    private static Outcome Stand(Step step, StandForElection c)
+    /// <summary>Why a stand cannot count, or null: it must speak of the data directory that the node reported last, and of this database cluster.</summary>
+    private static Outcome? CheckStand(Step step, StandForElection c)
     {
         if (CheckAnswer(step, c.Vacancy, c.Node) is { } refusal) return refusal;
         if (!c.EndOfWal.IsValid || !c.Timeline.IsKnown)
             return step.Reject(OutcomeCode.Invalid, $"{c.Node} stands with timeline {c.Timeline} and end of WAL {c.EndOfWal}; both must be known.");
-        Vacancy vacancy = step.State.Vacancy!;
-        var stand = new Stand(step.Id, c.Node, c.Incarnation, c.Timeline, c.EndOfWal, c.ReplayLsn, c.FailoverPriority, c.History, step.Index);
-        string rule = step.Move(ClusterTrigger.Answer, new Vacant(vacancy with
+        MemberReport report = step.State.Members[c.Node].Report;
+        if (c.Incarnation == Incarnation.None || report.Incarnation != c.Incarnation)
+            return step.Reject(OutcomeCode.StaleVersion, $"{c.Node} stands with data {c.Incarnation}, and last reported {report.Incarnation}.");
+        return report.SystemIdentifier == step.State.SystemIdentifier
+            ? null
+            : step.Reject(OutcomeCode.SystemIdentifierMismatch, $"{c.Node} has data of system {report.SystemIdentifier}; this cluster is {step.State.SystemIdentifier}.");
+    }
+
+    /// <summary>The move of an answer: what a node said last, and by which proposal.</summary>
+    private static string Answer(Step step, Vacancy vacancy, NodeName node, Stand? stand, Decline? decline) =>
+        step.Move(ClusterTrigger.Answer, new Vacant(vacancy with
         {
-            Stands = vacancy.Stands.SetItem(c.Node, stand),
-            Declines = vacancy.Declines.Remove(c.Node),
+            Stands = stand is null ? vacancy.Stands.Remove(node) : vacancy.Stands.SetItem(node, stand),
+            Declines = decline is null ? vacancy.Declines.Remove(node) : vacancy.Declines.SetItem(node, decline),
+            NewestAnswers = vacancy.NewestAnswers.SetItem(node, step.Id),
             LastAnswerIndex = step.Index,
         }));
+
+    private static Outcome Stand(Step step, StandForElection c)
+    {
+        if (CheckStand(step, c) is { } refusal) return refusal;
+        Vacancy vacancy = step.State.Vacancy!;
+        var stand = new Stand(step.Id, c.Node, c.Incarnation, c.Timeline, c.EndOfWal, c.ReplayLsn, c.FailoverPriority, c.History, step.Index);
+        string rule = Answer(step, vacancy, c.Node, stand, null);
         step.Record(rule, new NodeStood(vacancy.Id, c.Node, c.Timeline, c.EndOfWal, c.FailoverPriority));
         return CloseWhenAnswered(step);
     }
@@ -39,13 +65,9 @@ public static partial class ClusterStateMachine
     {
         if (CheckAnswer(step, c.Vacancy, c.Node) is { } refusal) return refusal;
         Vacancy vacancy = step.State.Vacancy!;
-        string rule = step.Move(ClusterTrigger.Answer, new Vacant(vacancy with
-        {
-            Stands = vacancy.Stands.Remove(c.Node),
-            Declines = vacancy.Declines.SetItem(c.Node, new(c.Node, c.Incarnation, c.Reason, step.Index)),
-            LastAnswerIndex = step.Index,
-        }));
-        step.Record(rule, new NodeDeclined(vacancy.Id, c.Node, c.Reason));
+        string reason = Step.Brief(c.Reason);
+        string rule = Answer(step, vacancy, c.Node, null, new(c.Node, c.Incarnation, reason, step.Index));
+        step.Record(rule, new NodeDeclined(vacancy.Id, c.Node, reason));
         return CloseWhenAnswered(step);
     }
 
@@ -53,14 +75,10 @@ public static partial class ClusterStateMachine
     {
         if (CheckAnswer(step, c.Vacancy, c.Node) is { } refusal) return refusal;
         Vacancy vacancy = step.State.Vacancy!;
-        if (!vacancy.Stands.ContainsKey(c.Node) && !vacancy.Declines.ContainsKey(c.Node)) return step.Accept();
-        string rule = step.Move(ClusterTrigger.Answer, new Vacant(vacancy with
-        {
-            Stands = vacancy.Stands.Remove(c.Node),
-            Declines = vacancy.Declines.Remove(c.Node),
-            LastAnswerIndex = step.Index,
-        }));
-        step.Record(rule, new NodeWithdrew(vacancy.Id, c.Node, c.Reason));
+        bool answered = vacancy.Stands.ContainsKey(c.Node) || vacancy.Declines.ContainsKey(c.Node);
+        // Noted even when there is nothing to withdraw yet: the stand may still be on its way, and must not count when it arrives.
+        string rule = Answer(step, vacancy, c.Node, null, null);
+        if (answered) step.Record(rule, new NodeWithdrew(vacancy.Id, c.Node, Step.Brief(c.Reason)));
         return step.Accept();
     }
 
@@ -103,18 +121,26 @@ public static partial class ClusterStateMachine
             return step.Accept();
         }
 
-        LeaderLease lease = NewLease(step, winner.Node, winner.Id, winner.EndOfWal) with { Barred = vacancy.Barred };
+        // The former leader's position stays the measure of lag until the winner is promoted; a series of failed winners must not lower it.
+        LeaderLease lease = NewLease(step, winner.Node, winner.Id, Lsn.Max(winner.EndOfWal, vacancy.LastLeaderLsn)) with { Barred = vacancy.Barred };
         string rule = step.Move(ClusterTrigger.Elect, new Elected(lease));
         step.Record(rule, new LeaderElected(vacancy.Id, winner.Node, lease.Epoch, result.Verdicts));
         if (step.State.Sync.Leader is not null)
-            step.State = step.State with { Sync = new(winner.Node, [], 0, step.Index) };
-        if (step.State.Failover is { } request && (request.ScheduledAtUnixMs is null || vacancy.Reason is VacancyReason.Switchover or VacancyReason.Failover))
+            step.State = step.State with { Sync = new(winner.Node, [], 0, step.Index) { LeaderIncarnation = winner.Incarnation } };
+        if (step.State.Failover is { } request && IsSettledBy(request, vacancy, winner.Node))
         {
             step.State = step.State with { Failover = null };
             step.Record(rule, new FailoverCleared(request.RequestIndex, $"{winner.Node} was elected"));
         }
         return step.Accept();
     }
+
+    /// <summary>Whether an election leaves nothing of a request to do: it was for now, it caused the vacancy, or it speaks of another leader than the winner.</summary>
+    private static bool IsSettledBy(FailoverRequest request, Vacancy vacancy, NodeName winner) =>
+        request.ScheduledAtUnixMs is null
+        || vacancy.Reason is VacancyReason.Switchover or VacancyReason.Failover
+        || request.Candidate == winner
+        || (request.Leader is { } named && named != winner);
 
     private static LeaderLease NewLease(Step step, NodeName holder, CommandId grantedBy, Lsn lastLsn) =>
         new(holder, new(step.State.Generation, step.Index), step.State.Settings.TtlMs, step.Index, grantedBy, false, false, lastLsn, [], ImmutableSortedSet<NodeName>.Empty);

@@ -5,6 +5,7 @@ public static partial class ClusterStateMachine
     private static Outcome RequestFailover(Step step, RequestFailover c)
     {
         ClusterState state = step.State;
+        if (state.Leadership.Phase is ClusterPhase.Uninitialized or ClusterPhase.Initializing) return step.Illegal();
         if (c.Candidate is { } wanted && !state.Members.ContainsKey(wanted))
             return step.Reject(OutcomeCode.UnknownNode, $"candidate {wanted} is not a member of the cluster.");
         if (c.Kind == FailoverKind.Failover && (c.Candidate is null || c.ScheduledAtUnixMs is not null))
@@ -35,7 +36,7 @@ public static partial class ClusterStateMachine
         if (c.RequestIndex != 0 && c.RequestIndex != request.RequestIndex)
             return step.Reject(OutcomeCode.StaleVersion, $"The pending request is {request.RequestIndex}, not {c.RequestIndex}.");
         step.State = step.State with { Failover = null };
-        step.Record("failover.clear", new FailoverCleared(request.RequestIndex, c.Reason));
+        step.Record("failover.clear", new FailoverCleared(request.RequestIndex, Step.Brief(c.Reason)));
         return step.Accept();
     }
 }

@@ -17,6 +17,7 @@ public static partial class ClusterStateMachine
     /// <summary>The first formation needs all initial members; a member with data is adopted rather than overwritten by a new cluster.</summary>
     private static string? NotReadyToInitialize(ClusterState state, ClaimInitialization c)
     {
+        if (!state.Members.TryGetValue(c.Node, out Member? claimant)) return $"{c.Node} is not a registered node with PostgreSQL that has reported.";
         if (state.Peers.Count < c.ExpectedPeers)
             return $"{state.Peers.Count} of {c.ExpectedPeers} initial members are registered.";
         foreach (Peer peer in state.Peers.Values)
@@ -25,6 +26,8 @@ public static partial class ClusterStateMachine
             if (!state.Members.TryGetValue(peer.Name, out Member? member)) return $"{peer.Name} has not reported whether it has data.";
             if (!c.HasData && member.Report.SystemIdentifier != 0)
                 return $"{peer.Name} has the data of system {member.Report.SystemIdentifier}; it must be adopted, not a new cluster created.";
+            if (claimant.Report.SystemIdentifier == member.Report.SystemIdentifier && claimant.Report.Timeline < member.Report.Timeline)
+                return $"{peer.Name} has timeline {member.Report.Timeline} of the same system, newer than {claimant.Report.Timeline} of {c.Node}; {peer.Name} must adopt it.";
         }
         return null;
     }
@@ -44,7 +47,7 @@ public static partial class ClusterStateMachine
         if (claim.ClaimIndex != c.ClaimIndex)
             return step.Reject(OutcomeCode.StaleEpoch, $"The claim in force is {claim.ClaimIndex}, not {c.ClaimIndex}.");
         string rule = step.Move(ClusterTrigger.AbandonClaim, new Uninitialized());
-        step.Record(rule, new InitializationAbandoned(claim.Node, false, c.Reason));
+        step.Record(rule, new InitializationAbandoned(claim.Node, false, Step.Brief(c.Reason)));
         return step.Accept();
     }
 
@@ -99,7 +102,7 @@ public static partial class ClusterStateMachine
             History = [],
             Lineage = [],
         };
-        step.Record(rule, new ClusterWiped(c.Reason));
+        step.Record(rule, new ClusterWiped(Step.Brief(c.Reason)));
         return step.Accept();
     }
 }

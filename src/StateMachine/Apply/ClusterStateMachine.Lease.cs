@@ -24,6 +24,8 @@ public static partial class ClusterStateMachine
         if (CheckHolder(step, c.Epoch, c.Node) is { } refusal) return refusal;
         if (c.TtlMs <= 0) return step.Reject(OutcomeCode.Invalid, $"A lease of {c.TtlMs} ms is not positive.");
         LeaderLease lease = step.State.Lease!;
+        if (step.IsOvertakenBy(lease.RenewedBy))
+            return step.Reject(OutcomeCode.TooOld, $"{c.Node} renewed by proposal {lease.RenewedBy} already, before {step.Id} arrived.");
         LeaderLease renewed = lease with
         {
             TtlMs = c.TtlMs,
@@ -43,7 +45,7 @@ public static partial class ClusterStateMachine
     {
         if (CheckHolder(step, c.Epoch, c.Node) is { } refusal) return refusal;
         LeaderLease lease = step.State.Lease!;
-        OpenVacancy(step, ClusterTrigger.Release, lease, c.Reason, c.Detail, c.ShutdownLsn, c.Candidate);
+        OpenVacancy(step, ClusterTrigger.Release, lease, c.Reason, Step.Brief(c.Detail), c.ShutdownLsn, c.Candidate);
         return step.Accept();
     }
 
@@ -56,6 +58,8 @@ public static partial class ClusterStateMachine
             return step.Reject(OutcomeCode.LeaseRenewed, $"The lease was renewed at {lease.LastRenewalIndex}, after {c.LastRenewalIndex}.");
         if (lease.Unbounded && !c.Force)
             return step.Reject(OutcomeCode.LeaseUnbounded, $"{lease.Holder} was told in pause that it needs no renewals; only an operator may expire its lease.");
+        if (c.Force && !lease.Unbounded)
+            return step.Reject(OutcomeCode.RequestConflict, $"The lease of {lease.Holder} is bounded and expires by itself after {lease.TtlMs} ms; until then {lease.Holder} may write.");
         string detail = c.Force ? $"an operator expired the lease of {lease.Holder}" : $"{lease.Holder} did not renew its lease for {lease.TtlMs} ms";
         OpenVacancy(step, ClusterTrigger.Expire, lease, VacancyReason.LeaseExpired, detail, default, null);
         return step.Accept();
@@ -73,29 +77,54 @@ public static partial class ClusterStateMachine
     private static Outcome Promoted(Step step, ReportPromoted c)
     {
         if (CheckHolder(step, c.Epoch, c.Node) is { } refusal) return refusal;
-        if (!c.Timeline.IsKnown) return step.Reject(OutcomeCode.Invalid, "The timeline is missing.");
+        if (PromotionProblem(step.State, c) is { } problem) return step.Reject(OutcomeCode.Invalid, problem);
         LeaderLease lease = step.State.Lease!;
         if (!lease.OwnRenewal) return step.Reject(OutcomeCode.NotReady, $"{c.Node} has not renewed since it acquired epoch {c.Epoch}; it must not be writable.");
-        if (step.State.Leadership is Led { Promotion: var known } && c.Timeline <= known.Timeline)
-        {
-            return c.Timeline == known.Timeline
-                ? step.Accept()
-                : step.Reject(OutcomeCode.Invalid, $"Timeline {c.Timeline} is below the recorded {known.Timeline}.");
-        }
+        if (step.State.Leadership is Led { Promotion: var known } && c.Timeline == known.Timeline) return step.Accept();
 
-        var promotion = new Promotion(c.Node, c.Epoch, c.Timeline, c.ParentTimeline, c.ForkLsn, step.Index);
-        string rule = step.Move(ClusterTrigger.Promote, new Led(lease with { Barred = lease.Barred.Clear() }, promotion, false));
+        // The same timeline under a further epoch keeps its recorded origin, or the lineage would forget where it left its parent.
+        Promotion? same = step.State.LatestPromotion is { } latest && latest.Timeline == c.Timeline ? latest : null;
+        var promotion = new Promotion(c.Node, c.Epoch, c.Timeline, same?.ParentTimeline ?? c.ParentTimeline, same?.ForkLsn ?? c.ForkLsn, step.Index);
+        // From the fork on, lag is measured against the new primary, no longer against what the former one had written.
+        Lsn last = same is null && c.ForkLsn.IsValid ? c.ForkLsn : lease.LastLsn;
+        string rule = step.Move(ClusterTrigger.Promote, new Led(lease with { Barred = lease.Barred.Clear(), LastLsn = last }, promotion, false));
         step.State = step.State with { Lineage = Bounded(step.State.Lineage.Add(promotion), LineageCapacity) };
-        if (c.ParentTimeline.IsKnown)
+        if (same is null && c.ParentTimeline.IsKnown)
             AddHistory(step, [new(c.ParentTimeline, c.ForkLsn, "no recovery target specified", step.UnixMs, c.Node)]);
         step.Record(rule, new LeaderPromoted(promotion));
         return step.Accept();
+    }
+
+    /// <summary>
+    /// Why a report cannot be what PostgreSQL did, or null. Elections refuse candidates whose history lacks the newest promotion, hence
+    /// the next promotion grows out of it; a report that does not would make them refuse everybody who is right.
+    /// </summary>
+    private static string? PromotionProblem(ClusterState state, ReportPromoted c)
+    {
+        if (!c.Timeline.IsKnown) return "The timeline is missing.";
+        if (c.ParentTimeline.IsKnown && (c.Timeline <= c.ParentTimeline || !c.ForkLsn.IsValid))
+            return $"Timeline {c.Timeline} cannot have left timeline {c.ParentTimeline} at {c.ForkLsn}.";
+        if (state.LatestPromotion is not { } latest) return null;
+        bool follows = state.Settings.IsStandbyCluster; // the timelines of a standby cluster are made elsewhere
+        if (c.Timeline < latest.Timeline) return $"Timeline {c.Timeline} is below {latest.Timeline}, to which {latest.Node} was promoted.";
+        if (c.Timeline == latest.Timeline)
+        {
+            bool sameOrigin = !c.ParentTimeline.IsKnown || (c.ParentTimeline == latest.ParentTimeline && c.ForkLsn == latest.ForkLsn);
+            return follows || (c.Node == latest.Node && sameOrigin)
+                ? null
+                : $"Timeline {c.Timeline} belongs to the promotion of {latest.Node} from {latest.ParentTimeline} at {latest.ForkLsn} already.";
+        }
+        return follows || c.ParentTimeline >= latest.Timeline
+            ? null
+            : $"Timeline {c.Timeline} left timeline {c.ParentTimeline} and does not contain the promotion of {latest.Node} to timeline {latest.Timeline}.";
     }
 
     private static Outcome Checkpointed(Step step, ReportCheckpointed c)
     {
         if (CheckHolder(step, c.Epoch, c.Node) is { } refusal) return refusal;
         if (step.State.Leadership is not Led led) return step.Illegal();
+        if (c.CheckpointLsn < led.Promotion.ForkLsn)
+            return step.Reject(OutcomeCode.Invalid, $"The checkpoint at {c.CheckpointLsn} is older than the promotion at {led.Promotion.ForkLsn}.");
         if (led.Checkpointed) return step.Accept();
         string rule = step.Move(ClusterTrigger.Checkpoint, led with { Checkpointed = true });
         step.Record(rule, new LeaderCheckpointed(c.Node, c.Epoch, c.CheckpointLsn));

@@ -7,13 +7,32 @@ public static partial class ClusterStateMachine
         if (!step.State.Peers.TryGetValue(c.Node, out Peer? peer) || peer.Kind != PeerKind.Data)
             return step.Reject(OutcomeCode.UnknownNode, $"{c.Node} is not registered as a node with PostgreSQL.");
         step.State.Members.TryGetValue(c.Node, out Member? before);
+        if (before is not null && step.IsOvertakenBy(before.LastTouch))
+            return step.Reject(OutcomeCode.TooOld, $"{c.Node} reported by proposal {before.LastTouch} already, before {step.Id} arrived.");
         Transition<MemberPresence, MemberTrigger> move = MemberLifecycle.Table.Fire(before?.Presence ?? MemberPresence.Unknown, MemberTrigger.Touch)!;
-        step.State = step.State with { Members = step.State.Members.SetItem(c.Node, new(c.Node, move.To, c.Report, step.Index)) };
+        step.State = step.State with { Members = step.State.Members.SetItem(c.Node, new(c.Node, move.To, c.Report, step.Index, step.Id)) };
         if (before?.Presence != MemberPresence.Alive)
             step.Record(move.Rule, new MemberJoined(c.Node, before is not null));
         if (before is null || IsSignificant(before.Report, c.Report))
-            step.Record("member.changed", new MemberChanged(c.Node, c.Report.State, c.Report.Role, c.Report.Timeline, c.Report.Note));
+            step.Record("member.changed", new MemberChanged(c.Node, c.Report.State, c.Report.Role, c.Report.Timeline, Step.Brief(c.Report.Note)));
+        if (before is not null && before.Report.Incarnation != c.Report.Incarnation) DropAnswersOfFormerData(step, c.Node, c.Report.Incarnation);
         return step.Accept();
+    }
+
+    /// <summary>What a node said of a former content of its data directory says nothing of the present one.</summary>
+    private static void DropAnswersOfFormerData(Step step, NodeName node, Incarnation incarnation)
+    {
+        if (step.State.Vacancy is not { } vacancy) return;
+        bool stood = vacancy.Stands.TryGetValue(node, out Stand? stand) && stand.Incarnation != incarnation;
+        bool declined = vacancy.Declines.TryGetValue(node, out Decline? decline) && decline.Incarnation != incarnation;
+        if (!stood && !declined) return;
+        string rule = step.Move(ClusterTrigger.Answer, new Vacant(vacancy with
+        {
+            Stands = vacancy.Stands.Remove(node),
+            Declines = vacancy.Declines.Remove(node),
+            LastAnswerIndex = step.Index,
+        }));
+        step.Record(rule, new NodeWithdrew(vacancy.Id, node, $"its data directory was replaced; it is {incarnation} now"));
     }
 
     private static bool IsSignificant(MemberReport before, MemberReport after) =>
@@ -42,6 +61,8 @@ public static partial class ClusterStateMachine
             if (known.RaftAddress != c.Peer.RaftAddress)
                 return step.Reject(OutcomeCode.NameTaken, $"The name {c.Peer.Name} belongs to the node at {known.RaftAddress}; {c.Peer.RaftAddress} needs another name, or remove the former first.");
             if (known == c.Peer) return step.Accept();
+            if (known.Kind != c.Peer.Kind)
+                return step.Reject(OutcomeCode.NameTaken, $"{c.Peer.Name} is registered as {known.Kind.ToString().ToLowerInvariant()}; remove it before it returns as {c.Peer.Kind.ToString().ToLowerInvariant()}.");
         }
         foreach (Peer other in step.State.Peers.Values)
         {
@@ -58,15 +79,24 @@ public static partial class ClusterStateMachine
         if (!step.State.Peers.ContainsKey(c.Node)) return step.Reject(OutcomeCode.UnknownNode, $"{c.Node} is not registered.");
         if (step.State.Leader == c.Node)
             return step.Reject(OutcomeCode.RequestConflict, $"{c.Node} is the leader; switch over before it is removed.");
+        if (step.State.Leadership is Initializing { Claim: var claim } && claim.Node == c.Node)
+            return step.Reject(OutcomeCode.RequestConflict, $"{c.Node} initializes the cluster; it can be removed when its claim {claim.ClaimIndex} ended.");
         if (step.State.Members.TryGetValue(c.Node, out Member? member) && MemberLifecycle.Table.Fire(member.Presence, MemberTrigger.Remove) is null)
             return step.Reject(OutcomeCode.IllegalTransition, $"{c.Node} is {member.Presence.ToString().ToLowerInvariant()}.");
         step.State = step.State with { Peers = step.State.Peers.Remove(c.Node), Members = step.State.Members.Remove(c.Node) };
         step.Record("peer.remove", new PeerRemoved(c.Node));
-        if (step.State.Vacancy is { } vacancy)
+        if (step.State.Failover is { } request && (request.Candidate == c.Node || request.Leader == c.Node))
         {
-            step.Move(ClusterTrigger.Answer, new Vacant(vacancy with { Stands = vacancy.Stands.Remove(c.Node), Declines = vacancy.Declines.Remove(c.Node) }));
-            return CloseWhenAnswered(step);
+            step.State = step.State with { Failover = null };
+            step.Record("failover.clear", new FailoverCleared(request.RequestIndex, $"{c.Node} was removed"));
         }
-        return step.Accept();
+        if (step.State.Vacancy is not { } vacancy) return step.Accept();
+        step.Move(ClusterTrigger.Answer, new Vacant(vacancy with
+        {
+            Candidate = vacancy.Candidate == c.Node ? null : vacancy.Candidate,
+            Stands = vacancy.Stands.Remove(c.Node),
+            Declines = vacancy.Declines.Remove(c.Node),
+        }));
+        return CloseWhenAnswered(step);
     }
 }

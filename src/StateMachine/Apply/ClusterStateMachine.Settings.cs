@@ -34,7 +34,7 @@ public static partial class ClusterStateMachine
         if (ConfigProblem(json) is { } problem) return step.Reject(OutcomeCode.InvalidConfiguration, problem);
         if (json == step.State.Config.Json) return step.Accept();
         step.State = step.State with { Config = new(json, step.Index) };
-        step.Record(rule, new ConfigChanged(step.Index, change));
+        step.Record(rule, new ConfigChanged(step.Index, Step.Brief(change)));
         return step.Accept();
     }
 
@@ -46,11 +46,28 @@ public static partial class ClusterStateMachine
             return step.Reject(OutcomeCode.StaleVersion, $"The synchronous set is at version {step.State.Sync.Version}, not {c.ExpectedVersion}.");
         if (c.Leader is { } leader && leader != lease.Holder)
             return step.Reject(OutcomeCode.NotHolder, $"The synchronous set belongs to {lease.Holder}, not {leader}.");
-        if (c.Quorum < 0 || c.Quorum > c.Standbys.Length)
-            return step.Reject(OutcomeCode.Invalid, $"Quorum {c.Quorum} does not fit {c.Standbys.Length} standbys.");
-        step.State = step.State with { Sync = new(c.Leader, c.Standbys, c.Quorum, step.Index) };
+        if (SyncProblem(c) is { } problem) return step.Reject(OutcomeCode.Invalid, problem);
+        Incarnation incarnation = step.State.Members.TryGetValue(lease.Holder, out Member? holder) ? holder.Report.Incarnation : default;
+        if (c.Leader is not null && incarnation == Incarnation.None)
+            return step.Reject(OutcomeCode.NotReady, $"{lease.Holder} has not reported its data directory.");
+        step.State = step.State with { Sync = new(c.Leader, c.Standbys, c.Quorum, step.Index) { LeaderIncarnation = c.Leader is null ? default : incarnation } };
         step.Record("sync.set", new SyncStateChanged(step.State.Sync));
         return step.Accept();
+    }
+
+    /// <summary>What would make the arithmetic of an election over this set wrong, or null.</summary>
+    private static string? SyncProblem(SetSyncState c)
+    {
+        if (c.Leader is null && (c.Standbys.Length > 0 || c.Quorum != 0)) return "A synchronous set without a leader has no standbys and no quorum.";
+        if (c.Quorum < 0 || c.Quorum > c.Standbys.Length) return $"Quorum {c.Quorum} does not fit {c.Standbys.Length} standbys.";
+        for (int i = 0; i < c.Standbys.Length; i++)
+        {
+            NodeName node = c.Standbys[i].Node;
+            if (node == c.Leader) return $"The leader {node} cannot be its own standby.";
+            if (c.Standbys[i].Incarnation == Incarnation.None) return $"The synchronous standby {node} has no data.";
+            if (i > 0 && c.Standbys[i - 1].Node.CompareTo(node) >= 0) return $"The synchronous standbys are not sorted by name, or {node} is named twice.";
+        }
+        return null;
     }
 
     private static Outcome AppendHistory(Step step, AppendHistory c)
@@ -101,7 +118,7 @@ public static partial class ClusterStateMachine
         if (c.Generation <= step.State.Generation)
             return step.Reject(OutcomeCode.StaleVersion, $"The generation is {step.State.Generation} already.");
         step.State = step.State with { Generation = c.Generation };
-        step.Record("cluster.generation", new GenerationRaised(c.Generation, c.Reason));
+        step.Record("cluster.generation", new GenerationRaised(c.Generation, Step.Brief(c.Reason)));
         return step.Accept();
     }
 }

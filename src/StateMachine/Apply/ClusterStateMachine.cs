@@ -23,6 +23,9 @@ public static partial class ClusterStateMachine
     /// <summary>Promotions kept.</summary>
     public const int LineageCapacity = 1000;
 
+    /// <summary>Characters kept of one free text (a reason, a configuration change) in the history, so that a snapshot stays bounded whatever is proposed.</summary>
+    public const int TextCapacity = 2000;
+
     /// <summary>Applies a committed command.</summary>
     /// <param name="state">The state after the entries before it.</param>
     /// <param name="envelope">The command.</param>

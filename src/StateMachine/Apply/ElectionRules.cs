@@ -8,8 +8,8 @@ namespace Patroni.Raft.StateMachine;
 public sealed record ElectionResult(Stand? Winner, ImmutableArray<CandidateVerdict> Verdicts);
 
 /// <summary>
-/// Who may lead, and who of them leads. Refusals in this order: narrowing to a candidate, priority, synchronous eligibility,
-/// lineage, lag; then the order: timeline, end of WAL, failover_priority, name. Pure arithmetic over what stands in the log.
+/// Who may lead, and who of them leads. Refusals in this order: narrowing to a candidate, priority, failsafe topology, synchronous
+/// eligibility, lineage, lag; then the order: timeline, end of WAL, failover_priority, name. Pure arithmetic over what stands in the log.
 /// </summary>
 public static class ElectionRules
 {
@@ -66,27 +66,38 @@ public static class ElectionRules
                 return ("election.shutdown-lsn", $"its WAL ends at {stand.EndOfWal}, before the end of the shutdown checkpoint at {vacancy.RequiredLsn}");
         }
         if (stand.FailoverPriority <= 0) return ("election.nofailover", $"failover_priority is {stand.FailoverPriority}");
-        return SyncRefusal(state, vacancy, stand) ?? LineageRefusal(state, stand, highest) ?? LagRefusal(state, vacancy, stand);
+        return FailsafeRefusal(state, stand) ?? SyncRefusal(state, vacancy, stand) ?? LineageRefusal(state, stand, highest) ?? LagRefusal(state, vacancy, stand);
     }
 
     /// <summary>In synchronous mode only the set and the primary it belongs to may hold every acknowledged commit; in quorum mode enough of them must have answered without being ahead.</summary>
     private static (string, string)? SyncRefusal(ClusterState state, Vacancy vacancy, Stand stand)
     {
         SyncState sync = state.Sync;
-        if (sync.Leader is not { } leader || stand.Node == leader) return null;
+        if (sync.Leader is not { } leader || (stand.Node == leader && stand.Incarnation == sync.LeaderIncarnation)) return null;
         if (!sync.Contains(stand.Node, stand.Incarnation))
             return ("election.not-synchronous", $"it is not in the synchronous set of {leader}, and may miss acknowledged commits");
         if (sync.Quorum == 0) return null;
         int votes = 0;
         foreach (Stand other in vacancy.Stands.Values)
         {
-            if (other.Node == stand.Node || !(other.Node == leader || sync.Contains(other.Node, other.Incarnation))) continue;
-            if (other.EndOfWal <= stand.EndOfWal) votes++;
+            if (other.Node != stand.Node && sync.Covers(other.Node, other.Incarnation) && ContainsWalOf(stand, other)) votes++;
         }
         return votes >= sync.Quorum
             ? null
             : ("election.no-quorum", $"{votes} of {sync.Quorum} needed synchronous nodes answered without being ahead");
     }
+
+    /// <summary>Whether everything in the WAL of one node is in that of another: on one timeline the end decides, else where the one left the other's timeline.</summary>
+    private static bool ContainsWalOf(Stand stand, Stand other) =>
+        other.Timeline == stand.Timeline
+            ? other.EndOfWal <= stand.EndOfWal
+            : stand.History.Any(fork => fork.Timeline == other.Timeline && fork.SwitchLsn >= other.EndOfWal);
+
+    /// <summary>A primary without quorum may go on as long as this topology promises not to stand; nobody outside of it promised anything.</summary>
+    private static (string, string)? FailsafeRefusal(ClusterState state, Stand stand) =>
+        state.FailsafeTopology.IsEmpty || state.FailsafeTopology.ContainsKey(stand.Node)
+            ? null
+            : ("election.failsafe", "it is not in the topology of failsafe mode, which the former leader may still rely on");
 
     private static (string, string)? LineageRefusal(ClusterState state, Stand stand, TimelineId highest)
     {

@@ -19,7 +19,19 @@ internal sealed class Step(ClusterState state, CommandEnvelope envelope, long in
 
     public Outcome Accept() => new(OutcomeCode.Accepted, index, "");
 
-    public Outcome Reject(OutcomeCode code, string reason) => new(code, index, reason);
+    /// <summary>A refusal; its reason is kept for deduplication in every state, hence bounded.</summary>
+    public Outcome Reject(OutcomeCode code, string reason) => new(code, index, Brief(reason));
+
+    /// <summary>Whether the same process already got a newer proposal of this kind through: a delayed one that was overtaken must not undo it.</summary>
+    public bool IsOvertakenBy(CommandId newest) => envelope.Id.Proposer == newest.Proposer && envelope.Id.Sequence < newest.Sequence;
+
+    /// <summary>The text, cut to what the history may hold of it.</summary>
+    public static string Brief(string text)
+    {
+        if (text.Length <= ClusterStateMachine.TextCapacity) return text;
+        int end = char.IsHighSurrogate(text[ClusterStateMachine.TextCapacity - 1]) ? ClusterStateMachine.TextCapacity - 1 : ClusterStateMachine.TextCapacity;
+        return text[..end] + "...";
+    }
 
     public Outcome Illegal() => Reject(
         OutcomeCode.IllegalTransition,

@@ -28,6 +28,11 @@ public static class SettingJson
 
             problems.Add(new("", $"must be a JSON object, not {value.Describe()}", ConfigurationProblemKind.WrongType));
         }
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException)
+        {
+            // Escaped halves of surrogate pairs are syntactically JSON and cannot be a text: a refusal like any other, for every node alike.
+            problems.Add(new("", "contains a text that is not Unicode", ConfigurationProblemKind.Syntax));
+        }
         catch (JsonException e)
         {
             problems.Add(new("", $"is not valid JSON (line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1})",

@@ -58,9 +58,11 @@ public static partial class CommandCodec
     public static Outcome DecodeOutcome(ReadOnlySpan<byte> bytes)
     {
         var reader = new WireReader(bytes);
-        var code = (OutcomeCode)reader.UInt32();
-        if (!Enum.IsDefined(code)) throw new UndecodableException($"There is no outcome code {(ushort)code}.");
-        return new(code, reader.Int64(), reader.Text());
+        uint code = reader.UInt32();
+        if (code > ushort.MaxValue || !Enum.IsDefined((OutcomeCode)code)) throw new UndecodableException($"There is no outcome code {code}.");
+        Outcome outcome = new((OutcomeCode)code, reader.Int64(), reader.Text());
+        if (!reader.AtEnd) throw new UndecodableException("An outcome has bytes left over.");
+        return outcome;
     }
 
     private static void WriteSlots(WireWriter writer, ImmutableArray<SlotPosition> slots)

@@ -107,7 +107,14 @@ public sealed record SyncState(NodeName? Leader, ImmutableArray<SyncMember> Stan
     /// <summary>Synchronous mode is off.</summary>
     public static SyncState None { get; } = new(null, [], 0, 0);
 
-    /// <summary>Whether a node with this life of its data is in the set.</summary>
+    /// <summary>The life of the leader's data directory: the leader's name with other data holds nothing.</summary>
+    public Incarnation LeaderIncarnation { get; init; }
+
+    /// <summary>Whether a node with this life of its data may hold every acknowledged commit: the leader, or a standby of the set.</summary>
+    public bool Covers(NodeName node, Incarnation incarnation) =>
+        (node == Leader && incarnation == LeaderIncarnation) || Contains(node, incarnation);
+
+    /// <summary>Whether a node with this life of its data is a standby of the set.</summary>
     public bool Contains(NodeName node, Incarnation incarnation)
     {
         foreach (SyncMember member in Standbys)

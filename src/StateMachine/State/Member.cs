@@ -8,7 +8,8 @@ namespace Patroni.Raft.StateMachine;
 /// <param name="Presence">Its place in <see cref="MemberLifecycle"/>.</param>
 /// <param name="Report">What it last said of itself.</param>
 /// <param name="LastTouchIndex">Log index of its last report.</param>
-public sealed record Member(NodeName Name, MemberPresence Presence, MemberReport Report, long LastTouchIndex);
+/// <param name="LastTouch">The proposal of its last report: an older one that was delayed no longer counts.</param>
+public sealed record Member(NodeName Name, MemberPresence Presence, MemberReport Report, long LastTouchIndex, CommandId LastTouch = default);
 
 /// <summary>States of the member lifecycle.</summary>
 [JsonConverter(typeof(JsonStringEnumConverter<MemberPresence>))]

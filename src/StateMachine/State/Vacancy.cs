@@ -28,7 +28,11 @@ public sealed record Vacancy(
     ImmutableSortedDictionary<NodeName, Decline> Declines,
     ImmutableSortedSet<NodeName> Barred,
     long LastAnswerIndex,
-    long LastFruitlessIndex);
+    long LastFruitlessIndex)
+{
+    /// <summary>The proposal of each node's newest stand, refusal or withdrawal: an older one that was delayed no longer counts.</summary>
+    public ImmutableSortedDictionary<NodeName, CommandId> NewestAnswers { get; init; } = ImmutableSortedDictionary<NodeName, CommandId>.Empty;
+}
 
 /// <summary>A node's candidature: everything the election compares.</summary>
 /// <param name="Id">The proposal; the winner's clock capture belongs to it.</param>

@@ -18,7 +18,7 @@ public readonly record struct Lsn(ulong Value) : IComparable<Lsn>
     public int CompareTo(Lsn other) => Value.CompareTo(other.Value);
 
     /// <summary>Bytes from <paramref name="from"/> to <paramref name="to"/>; 0 when <paramref name="to"/> is behind.</summary>
-    public static long Lag(Lsn from, Lsn to) => to.Value > from.Value ? (long)(to.Value - from.Value) : 0;
+    public static long Lag(Lsn from, Lsn to) => to.Value > from.Value ? (long)Math.Min(to.Value - from.Value, long.MaxValue) : 0;
 
     /// <summary>Reads PostgreSQL's text form, two hexadecimal numbers and a slash.</summary>
     public static bool TryParse(string? text, out Lsn lsn)
