@@ -162,7 +162,7 @@ public sealed partial class Bootstrap(PostgresSettings settings, InstanceControl
         }
         catch (Exception e) when (e is NpgsqlException or SocketException or TimeoutException)
         {
-            return $"the users of the new cluster could not be created: {e.Message}";
+            return $"the users of the new cluster could not be created: {e.Message}{(e.InnerException is { } inner ? $" ({inner.Message})" : "")}";
         }
         finally
         {
