@@ -1,1 +1,3 @@
-return 0;
+using Patroni.Raft.Cli;
+
+return await CommandLine.RunAsync(args, Terminal.Process).ConfigureAwait(false);

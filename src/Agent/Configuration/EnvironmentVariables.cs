@@ -20,7 +20,7 @@ public static class EnvironmentVariables
     /// <summary>Every variable with the path of its setting.</summary>
     public static ImmutableSortedDictionary<string, string> Known { get; } = BuildKnown();
 
-    /// <summary>The settings in the environment as a tree; unknown variables are only noticed, since platforms set such names too.</summary>
+    /// <summary>The settings in the environment as a tree; unknown variables are no problem, since platforms set such names too.</summary>
     public static SettingMap Read(IReadOnlyDictionary<string, string> environment, ICollection<ConfigurationProblem> problems, ICollection<string> notices)
     {
         var result = SettingMap.Empty;
@@ -33,7 +33,11 @@ public static class EnvironmentVariables
 
             if (!Known.TryGetValue(name, out var path))
             {
-                notices.Add($"environment variable {name} is not a setting and is ignored");
+                if (SettingHints.Nearest(name, Known.Keys) is { } meant)
+                {
+                    notices.Add($"environment variable {name} is not a setting and is ignored; did you mean {meant}?");
+                }
+
                 continue;
             }
 

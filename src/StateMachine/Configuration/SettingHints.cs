@@ -30,12 +30,7 @@ public static class SettingHints
     /// <summary>The sentence for an unknown key, with the nearest known one or the place where the key belongs.</summary>
     public static string Unknown(SettingSchema root, SettingSchema parent, string key)
     {
-        var near = parent.Children
-            .Select(c => (c.Key, Distance: Distance(c.Key, key)))
-            .Where(c => c.Distance <= Math.Max(1, Math.Min(3, key.Length / 3)))
-            .OrderBy(c => c.Distance).ThenBy(c => c.Key, StringComparer.Ordinal)
-            .Select(c => c.Key).FirstOrDefault();
-        if (near is not null)
+        if (Nearest(key, parent.Children.Select(c => c.Key)) is { } near)
         {
             return $"is not a known key; did you mean '{near}'?";
         }
@@ -45,6 +40,13 @@ public static class SettingHints
             .Select(s => s.Path).FirstOrDefault();
         return elsewhere is null ? "is not a known key" : $"is not a known key here; did you mean '{elsewhere}'?";
     }
+
+    /// <summary>The known word that a misspelt one probably meant; <c>null</c> when none is near enough.</summary>
+    public static string? Nearest(string word, IEnumerable<string> known) => known
+        .Select(k => (Key: k, Distance: Distance(k, word)))
+        .Where(c => c.Distance <= Math.Max(1, Math.Min(3, word.Length / 3)))
+        .OrderBy(c => c.Distance).ThenBy(c => c.Key, StringComparer.Ordinal)
+        .Select(c => c.Key).FirstOrDefault();
 
     private static string Range(SettingSchema schema, Func<long, string> show) => (schema.Min, schema.Max) switch
     {

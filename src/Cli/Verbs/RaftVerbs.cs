@@ -1,0 +1,125 @@
+using System.CommandLine;
+using System.Security.Cryptography;
+using Patroni.Raft.Cli.Client;
+using Patroni.Raft.Cli.Output;
+using Patroni.Raft.StateMachine;
+using Command = System.CommandLine.Command;
+
+namespace Patroni.Raft.Cli.Verbs;
+
+/// <summary><c>raft members|add|remove|transfer|status|password</c>: the consensus group beside PostgreSQL.</summary>
+internal static class RaftVerbs
+{
+    public static void AddTo(RootCommand root, ClientOptionSet client, Terminal terminal)
+    {
+        var raft = new Command("raft", "The nodes' consensus group");
+        root.Subcommands.Add(raft);
+        raft.Subcommands.Add(Members(client, terminal));
+        raft.Subcommands.Add(Add(client, terminal));
+        raft.Subcommands.Add(Remove(client, terminal));
+        raft.Subcommands.Add(Transfer(client, terminal));
+        raft.Subcommands.Add(Status(client, terminal));
+
+        var password = new Command("password", "Print a new password for raft.password");
+        password.SetAction(_ => terminal.Output.WriteLine(Convert.ToBase64String(RandomNumberGenerator.GetBytes(32)).TrimEnd('=').Replace('+', '-').Replace('/', '_')));
+        raft.Subcommands.Add(password);
+    }
+
+    private static Command Members(ClientOptionSet client, Terminal terminal)
+    {
+        var format = ListVerbs.FormatOption();
+        var command = new Command("members", "List the voters") { format };
+        command.SetAction(async (parsed, stop) =>
+        {
+            using var cluster = client.Open(parsed);
+            var answer = await cluster.Api.GetAsync("/raft/members", stop).ConfigureAwait(false);
+            if (answer.Json is not SettingMap document || !answer.IsSuccess)
+            {
+                throw new CliException($"the node answered GET /raft/members with {answer.Status}: {answer.Body.Trim()}");
+            }
+
+            terminal.Output.Write(RaftTable.Render(document, parsed.GetValue(format)!));
+            return 0;
+        });
+        return command;
+    }
+
+    private static Command Add(ClientOptionSet client, Terminal terminal)
+    {
+        var address = new Argument<string>("ADDRESS") { Description = "host:port of the new voter's raft.self_addr; it must be running with raft.join" };
+        var name = new Option<string?>("--name") { Description = "Its name", HelpName = "NAME" };
+        var command = new Command("add", "Add a voter") { address, name };
+        command.SetAction(async (parsed, stop) =>
+        {
+            using var cluster = client.Open(parsed);
+            var body = SettingMap.Empty.With("address", Text(parsed.GetValue(address)!));
+            body = parsed.GetValue(name) is { } given ? body.With("name", Text(given)) : body;
+            return Report(await cluster.Api.ChangeAsync(null, HttpMethod.Post, "/raft/members", body, stop).ConfigureAwait(false), $"{parsed.GetValue(address)} is a member now", terminal);
+        });
+        return command;
+    }
+
+    private static Command Remove(ClientOptionSet client, Terminal terminal)
+    {
+        var member = new Argument<string>("MEMBER") { Description = "Name or Raft address of the voter" };
+        var force = ClusterVerb.Force();
+        var command = new Command("remove", "Remove a voter; stop its agent before or right after") { member, force };
+        command.SetAction(async (parsed, stop) =>
+        {
+            using var cluster = client.Open(parsed);
+            var who = parsed.GetValue(member)!;
+            if (!parsed.GetValue(force) && !terminal.Confirm($"Are you sure you want to remove {who} from the consensus group?"))
+            {
+                throw new CliException("Aborting removal");
+            }
+
+            return Report(await cluster.Api.ChangeAsync(null, HttpMethod.Delete, "/raft/members/" + Uri.EscapeDataString(who), null, stop).ConfigureAwait(false), $"{who} is no member any more", terminal);
+        });
+        return command;
+    }
+
+    private static Command Transfer(ClientOptionSet client, Terminal terminal)
+    {
+        var to = new Argument<string>("MEMBER") { Description = "Name or Raft address of the voter that shall lead the group" };
+        var command = new Command("transfer", "Move the leadership of the consensus group (not of PostgreSQL)") { to };
+        command.SetAction(async (parsed, stop) =>
+        {
+            using var cluster = client.Open(parsed);
+            var body = SettingMap.Empty.With("to", Text(parsed.GetValue(to)!));
+            return Report(await cluster.Api.ChangeAsync(null, HttpMethod.Post, "/raft/transfer", body, stop).ConfigureAwait(false), $"{parsed.GetValue(to)} leads the group now", terminal);
+        });
+        return command;
+    }
+
+    private static Command Status(ClientOptionSet client, Terminal terminal)
+    {
+        var command = new Command("status", "Show the consensus figures of one node (the first that answers)");
+        command.SetAction(async (parsed, stop) =>
+        {
+            using var cluster = client.Open(parsed);
+            var answer = await cluster.Api.GetAsync("/patroni", stop).ConfigureAwait(false);
+            if (answer.Json is not SettingMap status || status["raft"] is not SettingMap raft)
+            {
+                throw new CliException($"the node answered GET /patroni with {answer.Status} and says nothing about its consensus group");
+            }
+
+            terminal.Output.Write(YamlText.Block(raft.With("name", status.Find("patroni.name") ?? Text(""))));
+            return 0;
+        });
+        return command;
+    }
+
+    private static int Report(ApiAnswer answer, string done, Terminal terminal)
+    {
+        if (!answer.IsSuccess)
+        {
+            throw new CliException($"{answer.Body.Trim()} (status {answer.Status})");
+        }
+
+        var text = answer.Json is null && answer.Body.Trim().Length > 0 ? answer.Body.Trim() : done;
+        terminal.Output.WriteLine("Success: " + text);
+        return 0;
+    }
+
+    private static SettingScalar Text(string text) => new(text, SettingScalarKind.Text);
+}
