@@ -1,0 +1,72 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Patroni.Raft.Agent.Node;
+using Patroni.Raft.Api.Documents;
+using Patroni.Raft.Api.Hosting;
+using Patroni.Raft.Api.Http;
+using Patroni.Raft.Api.Operations;
+using Patroni.Raft.StateMachine;
+
+namespace Patroni.Raft.Api.Endpoints;
+
+/// <summary>Operations on the local node: restart, reload, reinitialize.</summary>
+internal static class OperationEndpoints
+{
+    public static void MapOperations(this IEndpointRouteBuilder routes, ApiContext api, AccessControl access)
+    {
+        routes.MapUnsafe(access, "POST", "/restart", context => Restart(context, api));
+        routes.MapUnsafe(access, "POST", "/reload", context => Reload(context, api));
+        routes.MapUnsafe(access, "POST", "/reinitialize", context => Reinitialize(context, api));
+    }
+
+    private static async Task Restart(HttpContext context, ApiContext api)
+    {
+        JsonBody json = await RequestBody.ReadObjectAsync(context, optional: true);
+        if (json.Refusal is { } refusal)
+        {
+            await Reply.Text(context, 400, refusal);
+            return;
+        }
+        (int status, string text) = RestartRules.Check(json.Root, api.View, api.Options.Clock.GetUtcNow()) switch
+        {
+            RestartPlan.Refused refused => (refused.Status, refused.Reason),
+            RestartPlan.Now now => Of(await api.Node.RestartAsync(now.Timeout, context.RequestAborted), 200),
+            _ => throw new InvalidOperationException("A plan of an unknown kind."),
+        };
+        await Reply.Text(context, status, text);
+    }
+
+    private static Task Reload(HttpContext context, ApiContext api)
+    {
+        OperationResult result = api.Node.Reload();
+        string? certificates = api.ReloadCertificates();
+        if (!result.Succeeded) return Reply.Text(context, 503, result.Message);
+        return certificates is null ? Reply.Text(context, 202, "reload scheduled") : Reply.Text(context, 503, certificates);
+    }
+
+    private static async Task Reinitialize(HttpContext context, ApiContext api)
+    {
+        JsonBody json = await RequestBody.ReadObjectAsync(context, optional: true);
+        string? refusal = json.Refusal;
+        bool force = false, fromLeader = false;
+        if (refusal is null && !OperationFields.TryReadBoolean(json.Root, "force", out force)) refusal = "force must be a boolean.";
+        if (refusal is null && !OperationFields.TryReadBoolean(json.Root, "from_leader", out fromLeader)) refusal = "from_leader must be a boolean.";
+        if (refusal is not null)
+        {
+            await Reply.Text(context, 400, refusal);
+            return;
+        }
+        StatusView view = api.View;
+        (int status, string text) = view.State.Leader switch
+        {
+            null => (503, "Cluster has no leader, can not reinitialize"),
+            { } leader when leader == view.Snapshot.Self => (503, "I am the leader, can not reinitialize"),
+            _ => await api.Node.ReinitializeAsync(force, fromLeader, context.RequestAborted) is { Succeeded: false } failed
+                ? (503, failed.Message)
+                : (200, "reinitialize started"),
+        };
+        await Reply.Text(context, status, text);
+    }
+
+    private static (int Status, string Text) Of(OperationResult result, int success) => (result.Succeeded ? success : 503, result.Message);
+}

@@ -1,0 +1,88 @@
+using System.Net;
+using System.Security.Cryptography;
+using System.Text;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Patroni.Raft.Api.Http;
+
+namespace Patroni.Raft.Api.Hosting;
+
+/// <summary>Who may do what: unsafe requests as in Patroni (api.py, check_access), node-to-node requests by the cluster's secret.</summary>
+internal sealed class AccessControl
+{
+    private const string Realm = "Basic realm=\"Patroni\"";
+
+    private readonly ApiContext api;
+    private readonly Allowlist allowlist;
+    private readonly byte[]? expectedDigest;
+    private readonly bool wantsCertificate;
+
+    public AccessControl(ApiContext api, Allowlist allowlist)
+    {
+        this.api = api;
+        this.allowlist = allowlist;
+        wantsCertificate = api.Options.Tls is { VerifyClient: not ClientVerification.None };
+        if (api.Options.Authentication is { } credentials)
+            expectedDigest = Digest(Convert.ToBase64String(Encoding.UTF8.GetBytes($"{credentials.UserName}:{credentials.Password}")));
+    }
+
+    /// <summary>Lets only entitled operators through.</summary>
+    public RequestDelegate ForOperators(RequestDelegate next) => async context =>
+    {
+        if (!await allowlist.AllowsAsync(context.Connection.RemoteIpAddress, api.View.State)) await Reply.Text(context, 403, "Access is denied");
+        else if (wantsCertificate && context.Connection.ClientCertificate is null) await Reply.Text(context, 403, "client certificate required");
+        else if (RefuseCredentials(context) is { } refusal) await Unauthorized(context, refusal, Realm);
+        else await next(context);
+    };
+
+    /// <summary>Lets only nodes of this cluster through.</summary>
+    public RequestDelegate ForNodes(RequestDelegate next) => context => RefuseNode(context) is { } refusal
+        ? Unauthorized(context, refusal, "Bearer realm=\"Patroni.Raft node\"")
+        : next(context);
+
+    private static Task Unauthorized(HttpContext context, string refusal, string scheme)
+    {
+        context.Response.Headers.WWWAuthenticate = scheme;
+        return Reply.Text(context, 401, refusal);
+    }
+
+    private string? RefuseCredentials(HttpContext context)
+    {
+        if (expectedDigest is null) return null;
+        string? header = context.Request.Headers.Authorization;
+        if (header is null) return "no auth header received";
+        // Digests of equal length make the comparison constant in time whatever was sent.
+        return header.StartsWith("Basic ", StringComparison.Ordinal) && CryptographicOperations.FixedTimeEquals(Digest(header[6..]), expectedDigest)
+            ? null
+            : "not authenticated";
+    }
+
+    private string? RefuseNode(HttpContext context)
+    {
+        if (wantsCertificate && context.Connection.ClientCertificate is not null) return null;
+        if (!api.Options.HasClusterSecret)
+        {
+            return context.Connection.RemoteIpAddress is { } address && IPAddress.IsLoopback(address)
+                ? null
+                : "node requests from other machines need raft.password on all nodes, or client certificates (restapi.verify_client)";
+        }
+        string? header = context.Request.Headers.Authorization;
+        if (header is null) return "no auth header received";
+        return header.StartsWith("Bearer ", StringComparison.Ordinal) && api.Node.IsNodeToken(header.AsSpan(7)) ? null : "not authenticated";
+    }
+
+    private static byte[] Digest(string text) => SHA256.HashData(Encoding.UTF8.GetBytes(text));
+}
+
+/// <summary>Maps handlers behind <see cref="AccessControl"/>.</summary>
+internal static class AccessControlRoutes
+{
+    /// <summary>An operator's request that changes something.</summary>
+    public static void MapUnsafe(this IEndpointRouteBuilder routes, AccessControl access, string method, string path, RequestDelegate handler) =>
+        routes.MapMethods(path, [method], access.ForOperators(handler));
+
+    /// <summary>A request of another node of this cluster.</summary>
+    public static void MapNode(this IEndpointRouteBuilder routes, AccessControl access, string method, string path, RequestDelegate handler) =>
+        routes.MapMethods(path, [method], access.ForNodes(handler));
+}
