@@ -45,17 +45,6 @@ public interface INode
     /// <summary>Moves leadership of the Raft group (not of PostgreSQL).</summary>
     Task<OperationResult> TransferRaftLeadershipAsync(string nameOrAddress, CancellationToken cancellation);
 
-    /// <summary>Serves a proposal forwarded by another node; only the Raft leader accepts.</summary>
-    /// <returns>The outcome, encoded, or null when this node does not lead the Raft group.</returns>
-    Task<ReadOnlyMemory<byte>?> AcceptForwardedAsync(CommandId id, ReadOnlyMemory<byte> entry, CancellationToken cancellation);
-
-    /// <summary>Serves a read barrier forwarded by another node: the index up to which it must have applied.</summary>
-    /// <returns>The index, or null when this node does not lead the Raft group.</returns>
-    Task<long?> AcceptBarrierAsync(CancellationToken cancellation);
-
-    /// <summary>Who this node is in its Raft group, for peers that start: cluster id (empty when none yet), node incarnation, address.</summary>
-    RaftIdentity RaftIdentity { get; }
-
     /// <summary>Whether a token presented by another node is the one derived from the cluster's secret.</summary>
     bool IsNodeToken(ReadOnlySpan<char> token);
 }
@@ -73,14 +62,6 @@ public sealed record OperationResult(bool Succeeded, string Message);
 /// <param name="HasData">Whether it has a PostgreSQL.</param>
 /// <param name="LastSeenMs">Milliseconds since it was last heard of by this node; null when unknown.</param>
 public sealed record RaftMemberView(string Name, string Address, bool IsLeader, string ApiUrl, bool HasData, long? LastSeenMs);
-
-/// <summary>Identity of a node in its Raft group.</summary>
-/// <param name="ClusterId">Id of the group, or empty before the first formation.</param>
-/// <param name="Incarnation">Random id of this node's Raft directory.</param>
-/// <param name="Address">Advertised Raft address.</param>
-/// <param name="Name">Node name.</param>
-/// <param name="Scope">Cluster scope.</param>
-public sealed record RaftIdentity(string ClusterId, string Incarnation, string Address, string Name, string Scope);
 
 /// <summary>The replicated log could not answer in time.</summary>
 public sealed class ClusterUnavailableException(string message, Exception? cause = null) : Exception(message, cause);

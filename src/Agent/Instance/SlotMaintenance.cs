@@ -1,0 +1,65 @@
+using System.Collections.Immutable;
+using Microsoft.Extensions.Logging;
+using Patroni.Raft.Postgres.Status;
+using Patroni.Raft.StateMachine;
+
+namespace Patroni.Raft.Agent.Instance;
+
+/// <summary>
+/// Keeps a physical slot for every other member, on the primary and, moved along, on every replica: whoever is promoted next has the slots
+/// already, and the others find their WAL at once.
+/// </summary>
+public sealed partial class SlotMaintenance(LocalInstance instance, NodeName self, ILogger<SlotMaintenance> logger)
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(10);
+    private int busy;
+
+    /// <summary>Brings the slots up to date in the background, if there is anything to do and nothing of it under way.</summary>
+    public void Maintain(NodeView view, InstanceStatus? status)
+    {
+        if (status is null || !instance.Settings.UseSlots || view.State.SystemIdentifier == 0) return;
+        var wanted = ImmutableArray.CreateBuilder<WantedSlot>();
+        foreach (Peer peer in view.State.Peers.Values)
+        {
+            if (peer.Kind != PeerKind.Data || peer.Name == self) continue;
+            view.State.Members.TryGetValue(peer.Name, out Member? member);
+            wanted.Add(new(Slots.NameOf(peer.Name), status.InRecovery ? Reached(view.State, member) : null));
+        }
+        if (IsDone(wanted, status) || Interlocked.Exchange(ref busy, 1) == 1) return;
+        _ = RunAsync(status, wanted.ToImmutable());
+    }
+
+    private static Lsn? Reached(ClusterState state, Member? member) => member switch
+    {
+        null => null,
+        _ when member.Name == state.Leader => state.Lease?.LastLsn,
+        _ => Lsn.Max(member.Report.ReceiveLsn, member.Report.ReplayLsn) is { IsValid: true } reached ? reached : null,
+    };
+
+    private static bool IsDone(IEnumerable<WantedSlot> wanted, InstanceStatus status) => wanted.All(slot =>
+        status.Slots.FirstOrDefault(s => s.Name == slot.Name) is { } present
+        && (slot.Position is not { } position || present.Active || present.RestartLsn is { } at && at >= position));
+
+    private async Task RunAsync(InstanceStatus status, ImmutableArray<WantedSlot> wanted)
+    {
+        try
+        {
+            using var limit = new CancellationTokenSource(Limit);
+            await using LocalServer server = LocalServer.Of(instance.Settings, Limit);
+            // Slots of strangers are left alone: only an operator knows whether somebody still needs them.
+            SlotChanges changes = await Slots.SynchronizeAsync(server, status, wanted, static _ => true, limit.Token).ConfigureAwait(false);
+            foreach (string name in changes.Created) LogCreated(name);
+            foreach (string problem in changes.Problems) LogProblem(problem);
+        }
+        finally
+        {
+            Volatile.Write(ref busy, 0);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Created replication slot {Slot}")]
+    private partial void LogCreated(string slot);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Replication slots: {Problem}")]
+    private partial void LogProblem(string problem);
+}

@@ -1,0 +1,148 @@
+using Microsoft.Extensions.Logging;
+using Patroni.Raft.Agent.Configuration;
+using Patroni.Raft.Agent.Instance;
+using Patroni.Raft.Agent.Loop;
+using Patroni.Raft.Postgres;
+using Patroni.Raft.Postgres.Processes;
+using Patroni.Raft.StateMachine;
+
+namespace Patroni.Raft.Agent.Node;
+
+public sealed partial class NodeAgent
+{
+    private RunningAction? running;
+    private ActionResult? lastAction;
+    private long actionNumber;
+    private bool promotionOrdered;
+    private PostgresRole lastRole;
+
+    private sealed record RunningAction(ActionKind Kind, CancellationTokenSource Cancellation);
+
+    private void Execute(Effect effect, NodeView view)
+    {
+        switch (effect)
+        {
+            case Propose propose:
+                Post(propose.Command);
+                break;
+            case RunAction run when Volatile.Read(ref running) is null:
+                Begin(run.Action, view);
+                break;
+            case CancelAction:
+                Volatile.Read(ref running)?.Cancellation.Cancel();
+                break;
+            case Fence:
+                BeginFence();
+                break;
+            case RequestCheckpoint:
+                AskCheckpoint(view);
+                break;
+            case EndAgent end:
+                LogEnding(end.IsError ? "refused" : "requested");
+                ended.TrySetResult(end.IsError ? 1 : 0);
+                break;
+        }
+    }
+
+    private void Begin(NodeAction action, NodeView view)
+    {
+        if (request == NodeRequest.Restart && action is RestartAction || request == NodeRequest.Reinitialize && action is RemoveDataAction) request = NodeRequest.None;
+        var context = new ActionContext(view.State, observation?.Status, (view.Server as StandbyServer)?.Timeline ?? default, (view.Data as PresentData)?.Incarnation ?? default);
+        string ran = NodeDecisions.ContextOf(view.State);
+        if (ActionExecutor.MayMakeWritable(action)) fence.Arm();
+        if (action is PromoteAction) promotionOrdered = true;
+        upstream = action switch
+        {
+            StartStandbyAction start => start.Upstream,
+            FollowAction follow => follow.Upstream,
+            RestartAction { AsPrimaryUnder: null } restart => restart.Upstream,
+            _ => upstream,
+        };
+        Launch(action.Kind, ran, cancellation => executor.RunAsync(action, context, cancellation), () => AfterAction(action));
+    }
+
+    private void Launch(ActionKind kind, string context, Func<CancellationToken, Task<ActionOutcome>> work, Action after)
+    {
+        var action = new RunningAction(kind, CancellationTokenSource.CreateLinkedTokenSource(ending.Token));
+        Volatile.Write(ref running, action);
+        _ = Task.Run(async () =>
+        {
+            ActionOutcome outcome = await work(action.Cancellation.Token).ConfigureAwait(false);
+            lastAction = new(kind, outcome.Failure is null, outcome.Failure ?? "", BootClock.NowMs, context);
+            job = "";
+            observer.ForgetData();
+            Interlocked.Increment(ref actionNumber);
+            Volatile.Write(ref running, null);
+            if (outcome.Failure is null) after();
+            CompleteRequests(kind, outcome);
+            observer.Trigger();
+            Wake();
+            action.Cancellation.Dispose();
+        });
+    }
+
+    private void AfterAction(NodeAction action)
+    {
+        CallbackAction? callback = action switch
+        {
+            StartPrimaryAction or StartStandbyAction => CallbackAction.OnStart,
+            StopAction => CallbackAction.OnStop,
+            RestartAction => CallbackAction.OnRestart,
+            PromoteAction => CallbackAction.OnRoleChange,
+            _ => null,
+        };
+        if (callback is { } what)
+            callbacks.Run(instance.Settings, what, action is StartPrimaryAction or PromoteAction or RestartAction { AsPrimaryUnder: not null } ? "primary" : "replica");
+        // A promoted server keeps the standby's settings until it is told otherwise; nothing waits for that.
+        if (action is PromoteAction) appliedConfigVersion = -1;
+    }
+
+    private void BeginFence()
+    {
+        Launch(ActionKind.Stop, "", async _ =>
+        {
+            FenceReport report = await instance.Controller.FenceAsync(FenceLimit).ConfigureAwait(false);
+            return report.Proof is null ? new($"{report.Left} could not be killed") : new("it was fenced");
+        }, static () => { });
+    }
+
+    private void AskCheckpoint(NodeView view)
+    {
+        if (view.State.Leadership is not Led led || checkpointAsked == (led.Lease.Epoch, led.Promotion.Timeline.ToString())) return;
+        checkpointAsked = (led.Lease.Epoch, led.Promotion.Timeline.ToString());
+        _ = Task.Run(async () =>
+        {
+            if ((await instance.Commands.CheckpointAsync(ending.Token).ConfigureAwait(false)).Error is { } error)
+            {
+                LogCheckpoint(error);
+                await Task.Delay(1000).ConfigureAwait(false);
+                checkpointAsked = default;
+            }
+            observer.Trigger();
+        });
+    }
+
+    /// <summary>Brings a changed configuration, dynamic or local, into force: settings of the layers below at once, PostgreSQL's files when nothing else runs.</summary>
+    private async Task TakeConfigurationAsync(ClusterState state)
+    {
+        if (appliedConfigVersion == state.Config.Version || Volatile.Read(ref running) is not null || state.SystemIdentifier == 0) return;
+        if (observation is not { Server: PrimaryServer or StandbyServer or ServerStopped } seen || seen.ActionNumber != Interlocked.Read(ref actionNumber)) return;
+        appliedConfigVersion = state.Config.Version;
+        await instance.ChangeAsync(AgentSettings.ForPostgres(configuration.Current, state.Settings)).ConfigureAwait(false);
+        if (seen.Data is PresentData && DynamicConfigurationCache.Write(instance.Settings.DataDir, state.Config.Json) is { } problem) LogCache(problem.ToString());
+        if (seen.Status is null) return;
+        NodeName? from = UpstreamOf(state, seen);
+        var context = new ActionContext(state, seen.Status, default, default);
+        Launch(ActionKind.Follow, NodeDecisions.ContextOf(state), cancellation => executor.ReconfigureAsync(from, context, cancellation),
+            () => callbacks.Run(instance.Settings, CallbackAction.OnReload, seen.Server is PrimaryServer ? "primary" : "replica"));
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "The agent ends ({Why})")]
+    private partial void LogEnding(string why);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The checkpoint after the promotion failed: {Reason}")]
+    private partial void LogCheckpoint(string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The copy of the dynamic configuration was not written: {Reason}")]
+    private partial void LogCache(string reason);
+}

@@ -1,0 +1,180 @@
+using Microsoft.Extensions.Logging;
+using Patroni.Raft.Agent.Consensus;
+using Patroni.Raft.Agent.Instance;
+using Patroni.Raft.Agent.Loop;
+using Patroni.Raft.Consensus;
+using Patroni.Raft.Postgres.Directories;
+using Patroni.Raft.Postgres.Status;
+using Patroni.Raft.StateMachine;
+
+namespace Patroni.Raft.Agent.Node;
+
+public sealed partial class NodeAgent
+{
+    private LeaseKeeper keeper = LeaseKeeper.Empty;
+    private UpkeepMemory upkeep = UpkeepMemory.Empty;
+    private volatile bool shutdownRequested;
+    private NodeRequest request;
+    private NodeName? upstream;
+    private long appliedConfigVersion = -1;
+    private (Epoch Epoch, string Key) checkpointAsked;
+    private int serverVersion;
+    private string lastRule = "";
+    private string note = "";
+
+    /// <summary>One turn; returns how long to wait for the next when nothing happens.</summary>
+    private async Task<TimeSpan> TurnAsync()
+    {
+        long now = BootClock.NowMs;
+        AppliedCluster applied = cluster.Current;
+        Observation seen = observation!;
+        await TakeConfigurationAsync(applied.State).ConfigureAwait(false);
+        ObserveLease(applied.State);
+        ObserveWritability(seen);
+
+        NodeView view = View(applied.State, seen, now);
+        Keep(view, now);
+        if (raft.IsLeader)
+        {
+            foreach (CoordinatorDecision decision in CoordinatorDecisions.Decide(applied.State, applied.Clock, now, startedMs))
+                Post(decision.Command);
+        }
+        Decision decided = NodeDecisions.Decide(view);
+        Remember(decided, view);
+        foreach (Effect effect in decided.Effects) Execute(effect, view);
+        steady = decided.Rule is "leader.steady" or "follow.steady" or "raft.catching-up" or "election.declined" or "init.wait";
+        if (steady) slots.Maintain(view, seen.Status);
+        PublishSnapshot(view, seen, decided, now);
+        return NextPause(applied, now);
+    }
+
+    private void ObserveLease(ClusterState state)
+    {
+        LeaseKeeper next = keeper;
+        if (stateIsCurrent) next = keeper.Observe(Self, state);
+        if (next.Held == keeper.Held)
+        {
+            keeper = next;
+            return;
+        }
+        keeper = next;
+        fence.SetLease(next.Held);
+        leaseFile.Write(next.Held);
+    }
+
+    /// <summary>Armed by intent, disarmed only by a fresh look: nothing left, or a standby that was not told to promote.</summary>
+    private void ObserveWritability(Observation seen)
+    {
+        if (Volatile.Read(ref running) is not null || seen.ActionNumber != Interlocked.Read(ref actionNumber)) return;
+        if (seen.Server is PrimaryServer && stateIsCurrent) fence.Arm();
+        else if (seen.Server is ServerStopped)
+        {
+            promotionOrdered = false;
+            fence.Disarm();
+        }
+        else if (seen.Server is StandbyServer && !promotionOrdered) fence.Disarm();
+        if (seen.Status is { } status) serverVersion = status.ServerVersion;
+    }
+
+    private NodeView View(ClusterState state, Observation seen, long now)
+    {
+        bool stale = seen.ActionNumber != Interlocked.Read(ref actionNumber);
+        Configuration.TagSettings tags = configuration.Current.Tags;
+        ServerView server = seen.Server is StandbyServer standby ? standby with { Upstream = UpstreamOf(state, seen) } : seen.Server;
+        MemberReport report = Report(state, seen);
+        return new()
+        {
+            Self = Self,
+            NowMs = now,
+            UnixNowMs = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds(),
+            State = state,
+            StateIsCurrent = stateIsCurrent,
+            Lease = keeper.Held,
+            Data = seen.Data,
+            Server = server,
+            MayBeWritable = fence.IsArmed,
+            // Until a look that began after the action, what is known of the instance is out of date, as during the action.
+            Running = Volatile.Read(ref running)?.Kind ?? (stale ? lastAction?.Kind ?? ActionKind.Follow : null),
+            LastAction = lastAction,
+            Mark = Mark(seen),
+            Traits = new()
+            {
+                FailoverPriority = tags.NoFailover ? 0 : tags.FailoverPriority,
+                UsePgRewind = instance.Settings.UsePgRewind,
+                RemoveDataOnRewindFailure = instance.Settings.RemoveDataDirectoryOnRewindFailure,
+                RemoveDataOnDivergedTimelines = instance.Settings.RemoveDataDirectoryOnDivergedTimelines,
+                ReplicateFrom = tags.ReplicateFrom is { Length: > 0 } from ? new NodeName(from) : null,
+            },
+            Report = report,
+            BootstrapConfigJson = BootstrapConfig(),
+            ExpectedPeers = configuration.Current.Raft.Partners.Length + 1,
+            ShutdownRequested = shutdownRequested,
+            Request = request,
+        };
+    }
+
+    private NodeName? UpstreamOf(ClusterState state, Observation seen)
+    {
+        if (upstream is not null || seen.Upstream is not { } sender) return upstream;
+        foreach (Member member in state.Members.Values)
+            if (member.Report.Host == sender.Host && member.Report.Port == sender.Port) return member.Name;
+        return null;
+    }
+
+    private PromotionMark? Mark(Observation seen)
+    {
+        if (seen.Data is not PresentData data) return null;
+        return PromotionMarker.Read(instance.Settings.DataDir, Self, data.Incarnation) switch
+        {
+            PromotionMarkerState.Own own => new(own.Marker.Epoch),
+            // Unreadable: treated as a promotion outside the lineage, hence older than any record.
+            PromotionMarkerState.Damaged => new(Epoch.None),
+            _ => null,
+        };
+    }
+
+    private void Keep(NodeView view, long now)
+    {
+        if (view.State.Peers.TryGetValue(Self, out Peer? known) ? known != OwnPeer() : stateIsCurrent) Post(new RegisterPeer(OwnPeer()));
+        if (Upkeep.Renewal(view, upkeep) is { } renewal)
+        {
+            upkeep = upkeep with { RenewedAtMs = now, RenewedEpoch = renewal.Epoch };
+            // The capture precedes the proposal (lease rule 1); it is this turn's clock, which is older still.
+            Post(renewal, id => keeper = keeper.Capture(id, now));
+        }
+        if (Upkeep.Touch(view, upkeep) is { } touch && Post(touch)) upkeep = upkeep with { TouchedAtMs = now };
+        if (Upkeep.Claim(view, upkeep) is { } claim && Post(claim)) upkeep = upkeep with { ClaimedAtMs = now };
+    }
+
+    private Peer OwnPeer() => new(Self, RaftAddress.Format(raft.SelfEndPoint), configuration.Current.RestApi.Url, PeerKind.Data);
+
+    private bool Post(Command command, Action<CommandId>? beforeProposal = null) =>
+        proposer.Post(command, TimeSpan.FromMilliseconds(cluster.Current.State.Settings.RetryTimeoutMs), beforeProposal, Wake);
+
+    private void Remember(Decision decided, NodeView view)
+    {
+        bool trouble = decided.Rule.StartsWith("data.", StringComparison.Ordinal) || decided.Rule.StartsWith("rejoin.", StringComparison.Ordinal)
+            || decided.Rule is "follow.start-failed" or "follow.clone-failed" or "follow.repoint-failed";
+        note = trouble ? decided.Reason : view.Running is null ? "" : note;
+        if (decided.Rule == lastRule) return;
+        lastRule = decided.Rule;
+        LogDecision(decided.Reason, decided.Rule);
+    }
+
+    private TimeSpan NextPause(AppliedCluster applied, long now)
+    {
+        DynamicConfiguration settings = applied.State.Settings;
+        long due = now + Math.Min(settings.LoopWaitMs, settings.RenewalIntervalMs);
+        if (applied.State.Leader == Self) due = Math.Min(due, upkeep.RenewedAtMs + settings.RenewalIntervalMs);
+        if (raft.IsLeader) due = Math.Min(due, CoordinatorDecisions.NextDueMs(applied.State, applied.Clock, now, startedMs));
+        if (keeper.Held is { Unbounded: false } held && held.FenceStartMs > now) due = Math.Min(due, held.FenceStartMs);
+        if (applied.State.Failover?.ScheduledAtUnixMs is { } at)
+            due = Math.Min(due, now + Math.Max(10, at - DateTimeOffset.UtcNow.ToUnixTimeMilliseconds()));
+        return TimeSpan.FromMilliseconds(Math.Clamp(due - now, 5, 60_000));
+    }
+
+    private string BootstrapConfig() => configuration.Current.Bootstrap.DynamicJson;
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Reason} [{Rule}]")]
+    private partial void LogDecision(string reason, string rule);
+}
