@@ -39,9 +39,7 @@ public sealed record InstanceProcesses(ImmutableArray<InstanceProcess> All, int?
         foreach (int pid in ProcFs.Pids())
         {
             if (pid == self) continue;
-            bool worksHere = directory is { } wanted && ProcFs.WorkingDirectory(pid) is { } actual
-                && actual with { Owner = 0 } == wanted with { Owner = 0 };
-            if (worksHere) inside.Add(pid);
+            if (directory is { } wanted && WorksIn(pid, wanted)) inside.Add(pid);
             // Kernel threads and others' processes have no readable directory: their children cannot be ours either way.
             if (ProcFs.ReadStat(pid) is { } stat) stats[pid] = stat;
         }
@@ -54,6 +52,38 @@ public sealed record InstanceProcesses(ImmutableArray<InstanceProcess> All, int?
         AddDescendants(stats, found);
         return new([.. found.Values.OrderBy(p => p.Pid)], ForeignPostmasterOf(dataDir, found));
     }
+
+    /// <summary>
+    /// The quick blow of a fence: kills what works in the data directory and waits until it is gone. Whether anything is left is
+    /// for <see cref="Scan"/> to say. First all are found, then all are signalled: dying processes would take the processor from the search.
+    /// </summary>
+    /// <param name="dataDir">Data directory.</param>
+    /// <param name="limit">Longest wait.</param>
+    /// <param name="killed">Gets the numbers of those signalled.</param>
+    /// <param name="signalled">When the last was signalled; from then on none of them runs another instruction of its own.</param>
+    internal static void KillFound(string dataDir, TimeSpan limit, HashSet<int> killed, out long signalled)
+    {
+        List<(int Pid, int Pidfd)> victims = [];
+        if (Libc.Identify(dataDir) is { } wanted)
+            foreach (int pid in ProcFs.Pids())
+                if (pid != Environment.ProcessId && WorksIn(pid, wanted) && Libc.PidfdOpen(pid) is >= 0 and int pidfd)
+                {
+                    // Looked at again behind the descriptor: the number may have been reused in between.
+                    if (ProcFs.ReadStat(pid) is { } stat && (stat.Terminal == 0 || IsServer(pid, stat)) && WorksIn(pid, wanted)) victims.Add((pid, pidfd));
+                    else Libc.Close(pidfd);
+                }
+        foreach ((int pid, int pidfd) in victims)
+            if (Libc.PidfdSendSignal(pidfd, Libc.SigKill) == 0) killed.Add(pid);
+        signalled = Stopwatch.GetTimestamp();
+        foreach ((_, int pidfd) in victims)
+        {
+            Libc.WaitReadable(pidfd, limit - Stopwatch.GetElapsedTime(signalled));
+            Libc.Close(pidfd);
+        }
+    }
+
+    private static bool WorksIn(int pid, FileIdentity directory) =>
+        ProcFs.WorkingDirectory(pid) is { } actual && actual with { Owner = 0 } == directory with { Owner = 0 };
 
     private static bool IsServer(int pid, ProcessStat stat) =>
         (ProcFs.Executable(pid) ?? stat.Command) is "postgres" or "postmaster" || stat.Command is "postgres" or "postmaster";

@@ -91,9 +91,10 @@ public abstract record StopResult
 /// <summary>Outcome of fencing.</summary>
 /// <param name="Proof">Null when something is left: then nothing may be released.</param>
 /// <param name="Killed">Processes that were killed.</param>
+/// <param name="Signalled">Until the last of them was sent SIGKILL: nothing of them commits after that.</param>
 /// <param name="Elapsed">From the call to the second empty scan, or to giving up.</param>
 /// <param name="Left">What was left at the last scan.</param>
-public sealed record FenceReport(VerifiedStopped? Proof, int Killed, TimeSpan Elapsed, InstanceProcesses Left);
+public sealed record FenceReport(VerifiedStopped? Proof, int Killed, TimeSpan Signalled, TimeSpan Elapsed, InstanceProcesses Left);
 
 /// <summary>How far a start got.</summary>
 public abstract record StartProgress

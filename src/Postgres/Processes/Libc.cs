@@ -95,6 +95,14 @@ internal static unsafe partial class Libc
     /// <summary>Signals a process (or, negative, a group); returns errno or 0.</summary>
     internal static int Kill(int pid, int signal) => KillCore(pid, signal) == 0 ? 0 : LastError;
 
+    /// <summary>Waits until a descriptor is readable (a pidfd: until the process has exited) or the time is over.</summary>
+    internal static void WaitReadable(int fd, TimeSpan limit)
+    {
+        PollFd poll = new() { Fd = fd, Events = PollIn };
+        int milliseconds = Math.Max(0, (int)Math.Ceiling(limit.TotalMilliseconds));
+        while (Poll(&poll, 1, milliseconds) < 0 && LastError == EINTR) { }
+    }
+
     /// <summary>Reaps the child behind a pidfd if it has exited. Null: it has not, or it is not our child.</summary>
     internal static ProcessExit? TryReap(int pidfd)
     {

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 
 namespace Patroni.Raft.Postgres.Processes;
 
@@ -11,8 +12,10 @@ namespace Patroni.Raft.Postgres.Processes;
 internal readonly record struct ProcessStat(string Command, char State, int ParentPid, int Terminal, ulong StartTicks);
 
 /// <summary>Reads /proc.</summary>
-internal static class ProcFs
+internal static unsafe class ProcFs
 {
+    private const int StatSize = 2048;
+
     /// <summary>The processes there are now; each may be gone when looked at.</summary>
     internal static List<int> Pids()
     {
@@ -26,20 +29,43 @@ internal static class ProcFs
     /// <summary>Null when there is no such process.</summary>
     internal static ProcessStat? ReadStat(int pid)
     {
-        string text;
-        try
-        {
-            text = File.ReadAllText($"/proc/{pid}/stat");
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return null;
-        }
+        // Plain system calls: a fence reads this for every process of the machine, and FileStream costs ten times as much.
+        byte* buffer = stackalloc byte[StatSize];
+        int fd = Libc.Open($"/proc/{pid}/stat", Libc.ORdonly | Libc.OCloexec, 0);
+        if (fd < 0) return null;
+        nint length = Libc.Read(fd, buffer, StatSize);
+        Libc.Close(fd);
+        if (length <= 0) return null;
+        string text = Encoding.UTF8.GetString(buffer, (int)length);
         // comm may contain spaces and parentheses: it ends at the last one.
         int open = text.IndexOf('('), close = text.LastIndexOf(')');
         if (open < 0 || close < open) return null;
         string[] fields = text[(close + 2)..].Split(' ');
         return new(text[(open + 1)..close], fields[0][0], int.Parse(fields[1]), int.Parse(fields[4]), ulong.Parse(fields[19]));
+    }
+
+    /// <summary>The direct children of a single-threaded process, in one read; null where the kernel does not offer that (CONFIG_PROC_CHILDREN).</summary>
+    internal static List<int>? Children(int pid)
+    {
+        int fd = Libc.Open($"/proc/{pid}/task/{pid}/children", Libc.ORdonly | Libc.OCloexec, 0);
+        if (fd < 0) return null;
+        List<int> children = new(256);
+        byte* buffer = stackalloc byte[4096];
+        int number = 0;
+        nint length;
+        while ((length = Libc.Read(fd, buffer, 4096)) > 0)
+            for (int i = 0; i < length; i++)
+            {
+                if (buffer[i] is >= (byte)'0' and <= (byte)'9')
+                {
+                    number = number * 10 + (buffer[i] - '0');
+                    continue;
+                }
+                if (number != 0) children.Add(number);
+                number = 0;
+            }
+        Libc.Close(fd);
+        return children;
     }
 
     /// <summary>The directory a process works in; null when it is gone, a zombie, or another user's.</summary>
