@@ -2,12 +2,18 @@ using System.Net;
 using Microsoft.Extensions.Logging;
 using Patroni.Raft.Consensus;
 using Patroni.Raft.RaftDriver;
+using Patroni.Raft.RaftDriver.Harness;
 
 // One Raft node with a toy state, spoken to over stdin and stdout; used by the integration tests and the benchmark.
 var arguments = new Dictionary<string, string>(StringComparer.Ordinal);
 for (var i = 0; i + 1 < args.Length; i += 2)
 {
     arguments[args[i]] = args[i + 1];
+}
+
+if (arguments.TryGetValue("--soak", out var minutes))
+{
+    return await SoakProgram.RunAsync(double.Parse(minutes, System.Globalization.CultureInfo.InvariantCulture), int.Parse(arguments.GetValueOrDefault("--seed", "1")));
 }
 
 ThreadPool.SetMinThreads(16, 16);

@@ -16,7 +16,7 @@ internal sealed class LogWriter : IDisposable
     private readonly ByteWriter frame = new(64 * 1024);
     private ILogFile file;
     private long length;
-    private long openedTerm;
+    private long openedTerm = -1;
 
     public LogWriter(ILogDirectory directory, RecoveredLog recovered, LogStoreOptions options, Func<long> commitIndex)
     {
