@@ -96,13 +96,12 @@ internal sealed class BenchRun(BenchOptions options, Workplace workplace, Measur
 
     private async Task CommitAsync(SystemUnderTest system)
     {
-        if (system == SystemUnderTest.Patroni)
-        {
-            var figures = await EtcdCommit.RunAsync(workplace, options.CommitDuration, CommitWriters);
-            measurements.Add(system, Figure.CommitP50, figures.P50Ms);
-            measurements.Add(system, Figure.CommitP99, figures.P99Ms);
-            measurements.Add(system, Figure.CommitsPerSecond, figures.PerSecond);
-        }
+        var figures = system == SystemUnderTest.Patroni
+            ? await EtcdCommit.RunAsync(workplace, options.CommitDuration, CommitWriters)
+            : await RaftCommit.RunAsync(workplace.RaftDriver, options.CommitDuration, CommitWriters);
+        measurements.Add(system, Figure.CommitP50, figures.P50Ms);
+        measurements.Add(system, Figure.CommitP99, figures.P99Ms);
+        measurements.Add(system, Figure.CommitsPerSecond, figures.PerSecond);
     }
 
     private ManagedCluster Create(SystemUnderTest system, Timing timing) => system == SystemUnderTest.Patroni

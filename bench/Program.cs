@@ -33,7 +33,7 @@ var options = new BenchOptions(
     Number("runs", 5), TimeSpan.FromSeconds(Number("commit-seconds", 10)), TimeSpan.FromSeconds(Number("idle-seconds", 60)));
 
 string Tool(string variable) => Environment.GetEnvironmentVariable(variable) ?? "";
-var workplace = new Workplace(Tool("PG_BIN_DIR"), Tool("BENCH_PATRONI_RAFT"), Tool("BENCH_PATRONI"), Tool("BENCH_ETCD"));
+var workplace = new Workplace(Tool("PG_BIN_DIR"), Tool("BENCH_PATRONI_RAFT"), Tool("BENCH_RAFT_DRIVER"), Tool("BENCH_PATRONI"), Tool("BENCH_ETCD"));
 var measurements = new Measurements(values.GetValueOrDefault("raw", "bench-raw.jsonl"));
 
 using var stop = new CancellationTokenSource();
