@@ -43,10 +43,12 @@ internal static partial class RaftCommit
     private static Process Start(string driver, string directory, string self, List<string> all)
     {
         var words = driver.Split(' ');
-        var start = new ProcessStartInfo(words[0]) { RedirectStandardInput = true, RedirectStandardOutput = true };
+        var start = new ProcessStartInfo(words[0]) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
         string[] arguments = [.. words[1..], "--self", self, "--members", string.Join(',', all), "--data", Path.Combine(directory, self.Replace(':', '-'))];
         Array.ForEach(arguments, start.ArgumentList.Add);
-        return Process.Start(start)!;
+        var process = Process.Start(start)!;
+        process.BeginErrorReadLine(); // Its log is read and dropped, so that a full pipe never stops it.
+        return process;
     }
 
     private static async Task<Process> LeaderAsync(List<Process> processes)
