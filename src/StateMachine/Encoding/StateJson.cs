@@ -9,6 +9,7 @@ namespace Patroni.Raft.StateMachine;
     DefaultIgnoreCondition = JsonIgnoreCondition.Never,
     UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
     RespectNullableAnnotations = true,
+    RespectRequiredConstructorParameters = true,
     UseStringEnumConverter = true)]
 [JsonSerializable(typeof(ClusterState))]
 [JsonSerializable(typeof(EventRecord))]
