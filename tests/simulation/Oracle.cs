@@ -1,0 +1,177 @@
+using Patroni.Raft.StateMachine;
+
+namespace Patroni.Raft.Simulation;
+
+/// <summary>
+/// Knows true time and every process, which no node does, and checks the invariants (a) to (j) of the architecture page at every step.
+/// Shares no logic with the code under test.
+/// </summary>
+internal sealed class Oracle(World world)
+{
+    private const long KillBudgetMs = 250;
+    private readonly Dictionary<CommandId, Wal> endAtStand = [];
+    private readonly Dictionary<Epoch, long> deadlineTrue = [];
+    private readonly Dictionary<CommandId, long> committedAt = [];
+    private Epoch newest;
+
+    public int Elections { get; private set; }
+
+    /// <summary>(a) and (h).</summary>
+    public void CheckWriters()
+    {
+        SimNode? writer = null;
+        SimNode? unbounded = null;
+        foreach (SimNode node in world.Nodes)
+        {
+            if (!node.HasPostgres) continue;
+            if (node.Pg.IsWritable)
+            {
+                if (writer is not null)
+                    throw new InvariantViolation("a", $"{writer.Name} ({writer.Pg.State}, {writer.Pg.Wal}) and {node.Name} ({node.Pg.State}, {node.Pg.Wal}) can both commit");
+                writer = node;
+            }
+            if (node.Held is not { Unbounded: true } || !node.Pg.IsWritable) continue;
+            if (unbounded is not null) throw new InvariantViolation("h", $"{unbounded.Name} and {node.Name} hold unbounded leases");
+            unbounded = node;
+        }
+    }
+
+    /// <summary>(b): a bounded deadline lies before the moment at which the fastest clock shows ttl since the renewal was committed.</summary>
+    public void LeaseHeld(SimNode node, HeldLease held, long ttlMs, CommandId renewedBy)
+    {
+        if (held.Unbounded) return;
+        long deadline = node.Clock.TrueAt(held.DeadlineMs);
+        deadlineTrue[held.Epoch] = Math.Max(deadline, deadlineTrue.GetValueOrDefault(held.Epoch));
+        double earliestExpiry = committedAt[renewedBy] + (ttlMs / (1 + VirtualClock.MaxDrift));
+        if (deadline > earliestExpiry)
+            throw new InvariantViolation("b", $"{node.Name} may write until {deadline} ms (deadline, kill budget included), and its lease may be expired at {earliestExpiry:0} ms");
+    }
+
+    public void Standing(SimNode node, CommandId id, StandForElection stand)
+    {
+        if (stand.EndOfWal > node.Pg.Wal.End)
+            throw new InvariantViolation("e", $"{node.Name} stands with {stand.EndOfWal} and has {node.Pg.Wal.End}");
+        endAtStand[id] = node.Pg.Wal;
+    }
+
+    /// <summary>(c).</summary>
+    public void CheckNoProcesses(SimNode node, string what)
+    {
+        if (node.Pg.HasProcesses) throw new InvariantViolation("c", $"{what} on {node.Name} while its instance is {node.Pg.State}");
+    }
+
+    /// <summary>(g).</summary>
+    public void CheckFollows(SimNode standby, SimNode upstream)
+    {
+        if (!standby.Pg.Wal.IsPrefixOf(upstream.Pg.Wal))
+            throw new InvariantViolation("g", $"{standby.Name} streams from {upstream.Name} and its {standby.Pg.Wal} is no prefix of {upstream.Pg.Wal}");
+    }
+
+    public void Committed(LogEntry entry)
+    {
+        committedAt.TryAdd(entry.Envelope.Id, entry.CommittedAt);
+        if (!entry.Result.Outcome.IsAccepted) return;
+        if (entry.Envelope.Command is ReleaseLeader release && entry.Before.Lease is not null && entry.Result.State.Lease is null)
+            CheckNoProcesses(world.NodeOf(release.Node)!, "leadership is released");
+        if (entry.Envelope.Command is ExpireLeader expire && entry.Before.Lease is { } lease && entry.Result.State.Lease?.Epoch != lease.Epoch)
+            Expired(entry, lease);
+        foreach (EventRecord happened in entry.Result.Events)
+            if (happened.Event is LeaderElected elected) Elected(entry, elected);
+        CheckElectable(entry.Result.State);
+    }
+
+    private void Expired(LogEntry entry, LeaderLease lease)
+    {
+        if (deadlineTrue.TryGetValue(lease.Epoch, out long deadline) && deadline > entry.CommittedAt && world.NodeOf(lease.Holder)!.Held?.Epoch == lease.Epoch)
+            throw new InvariantViolation("b", $"the lease of {lease.Holder} is expired at {entry.CommittedAt} ms, before its deadline at {deadline} ms");
+    }
+
+    /// <summary>(d) and (e).</summary>
+    private void Elected(LogEntry entry, LeaderElected elected)
+    {
+        Elections++;
+        if (elected.Epoch.CompareTo(newest) <= 0) throw new InvariantViolation("d", $"epoch {elected.Epoch} follows {newest}");
+        newest = elected.Epoch;
+        if (entry.Before.Vacancy is not { } vacancy) return;
+        CommandId id = StandOf(entry, vacancy, elected.Winner);
+        SimNode winner = world.NodeOf(elected.Winner)!;
+        if (!winner.Pg.HasData || !endAtStand.TryGetValue(id, out Wal end) || !end.IsPrefixOf(winner.Pg.Wal))
+            throw new InvariantViolation("e", $"{winner.Name} won and no longer has what it stood with: now {winner.Pg.Wal}");
+        CandidateVerdict won = elected.Candidates.First(verdict => verdict.Node == elected.Winner);
+        foreach (CandidateVerdict other in elected.Candidates)
+        {
+            if (!other.Eligible || other.Node == elected.Winner || other.Timeline != won.Timeline) continue;
+            if (!endAtStand.TryGetValue(StandOf(entry, vacancy, other.Node), out Wal its)) continue;
+            if (its.Length > end.Length)
+                throw new InvariantViolation("e", $"{winner.Name} won with {end}, and {other.Node} stood for as eligible with more: {its}");
+        }
+    }
+
+    /// <summary>The closing entry may itself be a stand.</summary>
+    private static CommandId StandOf(LogEntry entry, Vacancy vacancy, NodeName node) =>
+        entry.Envelope.Command is StandForElection closing && closing.Node == node ? entry.Envelope.Id
+        : vacancy.Stands.TryGetValue(node, out Stand? stand) ? stand.Id : default;
+
+    /// <summary>(f): whoever the synchronous set makes electable holds every acknowledged synchronous commit.</summary>
+    public void CheckElectable(ClusterState state)
+    {
+        if (world.Commits.Acknowledged is not { } acknowledged || state.Sync.Leader is null) return;
+        foreach (SimNode node in world.Nodes)
+        {
+            if (!node.HasPostgres || !node.Pg.HasData || !state.Sync.Covers(node.Name, node.Pg.Incarnation)) continue;
+            if (!acknowledged.IsPrefixOf(node.Pg.Wal))
+                throw new InvariantViolation("f", $"{node.Name} is electable with {node.Pg.Wal}, without the acknowledged {acknowledged}");
+        }
+    }
+
+    /// <summary>(i): the bytes of the whole log, applied from nothing and from a snapshot on the way, give the same state.</summary>
+    public void CheckReplay()
+    {
+        IReadOnlyList<LogEntry> entries = world.Log.Entries;
+        int cut = world.Rng.Between(0, entries.Count - 1);
+        ClusterState state = ClusterState.Empty;
+        for (int i = 0; i < entries.Count; i++)
+        {
+            if (i == cut) state = SnapshotCodec.Decode(SnapshotCodec.Encode(state));
+            state = ClusterStateMachine.Apply(state, CommandCodec.Decode(CommandCodec.Encode(entries[i].Envelope)), entries[i].Index).State;
+        }
+        CheckSame(state, entries.Count, "a replay with a snapshot on the way");
+        foreach (SimNode node in world.Nodes)
+            if (node.AgentUp) CheckSame(node.State, node.Applied, $"node {node.Name}");
+    }
+
+    public void CheckSame(ClusterState state, int count, string who)
+    {
+        ClusterState expected = world.Log.StateAt(count);
+        if (ReferenceEquals(state, expected)) return;
+        if (SnapshotCodec.Hash(state) != SnapshotCodec.Hash(expected))
+            throw new InvariantViolation("i", $"{who} has another state at index {expected.AppliedIndex}");
+    }
+
+    public bool IsWhole() => WhyNotWhole() is null;
+
+    /// <summary>(j): what is not whole yet, or null.</summary>
+    public string? WhyNotWhole()
+    {
+        ClusterState state = world.Log.State;
+        if (state.Leadership is not Led led) return $"the cluster is {state.Leadership.Phase}";
+        if (!led.Checkpointed) return "the leader's checkpoint is not recorded";
+        if (state.Failover is not null) return "a switchover is pending";
+        SimNode leader = world.NodeOf(led.Lease.Holder)!;
+        if (leader.Pg.State != Processes.Primary || !leader.AgentUp) return $"the leader {leader.Name} is {leader.Pg.State}";
+        foreach (SimNode node in world.Nodes)
+        {
+            if (!node.HasPostgres || node == leader) continue;
+            if (!node.AgentUp) return $"the agent of {node.Name} is down";
+            if (StatesItsReason(node)) continue;
+            if (node.Pg is not { State: Processes.Standby, IsStreaming: true }) return $"{node.Name} does not stream ({node.LastDecision?.Rule}: {node.LastDecision?.Reason})";
+            if (node.LastDecision?.Rule != "follow.steady") return $"{node.Name} is not settled ({node.LastDecision?.Rule}: {node.LastDecision?.Reason})";
+            CheckFollows(node, leader);
+        }
+        return null;
+    }
+
+    /// <summary>A node that waits for a human and says so is whole enough: its configuration forbids to repair it.</summary>
+    private static bool StatesItsReason(SimNode node) =>
+        node.LastDecision?.Rule == "rejoin.diverged" && !node.Traits.UsePgRewind && !node.Traits.RemoveDataOnDivergedTimelines;
+}

@@ -1,0 +1,56 @@
+using System.Collections.Immutable;
+using Patroni.Raft.StateMachine;
+
+namespace Patroni.Raft.Simulation;
+
+internal sealed partial class SimNode
+{
+    private long provenFrom;
+
+    /// <summary>
+    /// The primary's side of a synchronous set of one, which the core does not manage yet: adding goes PostgreSQL first and into the log once the
+    /// standby passed a position taken after that; removing goes the log first, then PostgreSQL.
+    /// </summary>
+    private void KeepSynchronousSet(NodeView view)
+    {
+        if (!world.Options.Synchronous || view.State.Leadership is not Led led || led.Lease.Holder != Name || view.Server is not PrimaryServer || !view.StateIsCurrent) return;
+        if (view.Lease is not { } held || held.Epoch != led.Lease.Epoch) return;
+        SyncState sync = view.State.Sync;
+        if (sync.Leader != Name || sync.LeaderIncarnation != Pg.Incarnation)
+        {
+            Post(new SetSyncState(held.Epoch, sync.Version, Name, [], 0));
+            return;
+        }
+        if (sync.Standbys.IsEmpty) Add(held.Epoch, sync);
+        else if (!Serves(world.NodeOf(sync.Standbys[0].Node)!) || sync.Standbys[0].Incarnation != world.NodeOf(sync.Standbys[0].Node)!.Pg.Incarnation)
+            Post(new SetSyncState(held.Epoch, sync.Version, Name, [], 0));
+        else if (SynchronousStandby is null) SynchronousStandby = sync.Standbys[0].Node;
+    }
+
+    private bool Serves(SimNode standby) => standby.Pg is { State: Processes.Standby, IsStreaming: true } && standby.Pg.Upstream == Name;
+
+    private void Add(Epoch epoch, SyncState sync)
+    {
+        if (SynchronousStandby is { } chosen)
+        {
+            SimNode standby = world.NodeOf(chosen)!;
+            if (!Serves(standby))
+            {
+                // Nothing of it is in the log: it may be dropped at once, unless its addition is still on the way.
+                if (!inFlight.Any(static command => command is SetSyncState)) SynchronousStandby = null;
+            }
+            else if (standby.Pg.Wal.Length >= provenFrom)
+            {
+                Post(new SetSyncState(epoch, sync.Version, Name, ImmutableArray.Create(new SyncMember(chosen, standby.Pg.Incarnation)), 0));
+            }
+            return;
+        }
+        foreach (SimNode node in world.Nodes)
+        {
+            if (node == this || !node.HasPostgres || !Serves(node)) continue;
+            SynchronousStandby = node.Name;
+            provenFrom = Pg.Wal.Length;
+            return;
+        }
+    }
+}

@@ -1,0 +1,377 @@
+using Patroni.Raft.StateMachine;
+
+namespace Patroni.Raft.Simulation;
+
+/// <summary>
+/// One host: its clock, its agent and its instance. The agent is the real core in the loop that the product runs: a view, upkeep, the
+/// coordinator's decisions, the node's decision, effects.
+/// </summary>
+internal sealed partial class SimNode
+{
+    private readonly World world;
+    private readonly HashSet<Command> inFlight = [];
+    private LeaseKeeper keeper = LeaseKeeper.Empty;
+    private UpkeepMemory upkeep = UpkeepMemory.Empty;
+    private ApplyClock notes = ApplyClock.Empty;
+    private ActionResult? lastAction;
+    private Job? job;
+    private bool fencing;
+    private bool mayBeWritable;
+    private bool turnDue;
+    private int timer;
+    private long startedMs;
+    private ulong proposer;
+    private ulong sequence;
+    private bool replaysItself;
+    private CommandId countedRenewal;
+    private HeldLease? lateHeld;
+
+    /// <summary>On tmpfs: outlives the agent, not the boot.</summary>
+    private (HeldLease Lease, long BootId)? leaseFile;
+    /// <summary>The guard's arming, by declared intent; outlives the agent where there is a guard.</summary>
+    private bool guardArmed;
+
+    public SimNode(World world, NodeName name, PeerKind kind)
+    {
+        this.world = world;
+        Name = name;
+        Kind = kind;
+        Pg = new(world, this);
+        double rate = world.Rng.Between(0, 3) switch
+        {
+            0 => 1 - VirtualClock.MaxDrift,
+            1 => 1 + VirtualClock.MaxDrift,
+            _ => 1 + (VirtualClock.MaxDrift * ((2 * world.Rng.Fraction()) - 1)),
+        };
+        Clock = new(rate, 0, world.Rng.Between(5_000, 50_000_000));
+        Traits = new()
+        {
+            FailoverPriority = world.Rng.Chance(0.1) ? world.Rng.Between(1, 3) : 1,
+            UsePgRewind = !world.Rng.Chance(0.15),
+            RemoveDataOnRewindFailure = world.Rng.Chance(0.3),
+            RemoveDataOnDivergedTimelines = world.Rng.Chance(0.6),
+        };
+    }
+
+    public NodeName Name { get; }
+    public PeerKind Kind { get; }
+    public bool HasPostgres => Kind == PeerKind.Data;
+    public PgModel Pg { get; }
+    public VirtualClock Clock { get; }
+    public NodeTraits Traits { get; }
+
+    public bool HostUp { get; private set; } = true;
+    public bool AgentUp { get; private set; }
+    public int Life { get; private set; }
+    /// <summary>Side of a partition; 0 is where the group may have its quorum.</summary>
+    public int Group { get; set; }
+    public bool CanSend { get; set; } = true;
+    public bool CannotReceive { get; set; }
+    public long SlowApplyUntil { get; set; }
+    public bool BelievesToLead { get; set; }
+    public long BarrierAt { get; set; } = -1;
+    public bool StateIsCurrent { get; private set; }
+    public int Applied { get; private set; }
+    public ClusterState State { get; private set; } = ClusterState.Empty;
+    public bool ShutdownRequested { get; set; }
+    public NodeRequest Request { get; set; }
+    public Decision? LastDecision { get; private set; }
+    public NodeName? SynchronousStandby { get; private set; }
+
+    public bool IsConnected => AgentUp && Group == 0 && CanSend && !CannotReceive;
+
+    /// <summary>The lease proof in force on this host, in the agent or left behind for the guard.</summary>
+    public HeldLease? Held => AgentUp ? EffectiveHeld : leaseFile is { } file && file.BootId == Clock.BootId ? file.Lease : null;
+
+    private long Local => Clock.Local(world.Now);
+
+    private HeldLease? EffectiveHeld => world.Options.Mutation == Mutation.CaptureAfterAccept ? lateHeld : Stretched(keeper.Held);
+
+    public void StartAgent()
+    {
+        if (AgentUp || !HostUp) return;
+        AgentUp = true;
+        Life++;
+        keeper = LeaseKeeper.Empty;
+        upkeep = UpkeepMemory.Empty;
+        notes = ApplyClock.Empty;
+        lastAction = null;
+        job = null;
+        fencing = false;
+        inFlight.Clear();
+        BelievesToLead = false;
+        ShutdownRequested = false;
+        Request = NodeRequest.None;
+        StateIsCurrent = false;
+        BarrierAt = -1;
+        LastDecision = null;
+        proposer = world.Rng.Next() >> 1;
+        sequence = 0;
+        startedMs = Local;
+        if (leaseFile is { } file && file.BootId == Clock.BootId) keeper = keeper.Restore(file.Lease);
+        // What runs and is not known to be a standby may be writable; with a guard its arming says so.
+        mayBeWritable = guardArmed || (Pg.HasProcesses && Pg.State != Processes.Standby);
+        Recover();
+        world.Trace.Add(world.Now, Name.Value, $"agent starts at entry {Applied}");
+        Wake();
+    }
+
+    /// <summary>The applied state after a restart: the last snapshot; the log is replayed from there once a leader says how far it is committed.</summary>
+    private void Recover()
+    {
+        if (Applied > 0) Applied = world.Rng.Between(0, Applied);
+        State = world.Log.StateAt(Applied);
+        replaysItself = world.Rng.Chance(0.3);
+        if (replaysItself && Applied > 0) State = SnapshotCodec.Decode(SnapshotCodec.Encode(State));
+        if (Applied > 0) notes = notes.Observe(State, Local);
+    }
+
+    public void KillAgent()
+    {
+        if (!AgentUp) return;
+        AgentUp = false;
+        BelievesToLead = false;
+        Life++;
+        world.Trace.Add(world.Now, Name.Value, "agent dies");
+    }
+
+    public void CrashHost()
+    {
+        KillAgent();
+        HostUp = false;
+        Pg.Kill();
+        guardArmed = false;
+        world.Trace.Add(world.Now, Name.Value, "host crashes");
+    }
+
+    public void Reboot()
+    {
+        if (HostUp) return;
+        HostUp = true;
+        Clock.Reboot(world.Now);
+        leaseFile = null;
+        StartAgent();
+    }
+
+    /// <summary>The guard fences at the deadline it was told, whether the agent lives or not.</summary>
+    public void GuardTick()
+    {
+        if (!world.Options.Guard || !guardArmed || !Pg.HasProcesses) return;
+        if (leaseFile is { } file && file.Lease.Permits(Local)) return;
+        world.Trace.Add(world.Now, Name.Value, "the guard fences");
+        Pg.Kill();
+        guardArmed = false;
+    }
+
+    /// <summary>Brings the applied state up to an entry, one by one or by a snapshot that skips them.</summary>
+    public void Deliver(int count)
+    {
+        if (count <= Applied) return;
+        bool bySnapshot = count - Applied > 1 && world.Rng.Chance(count - Applied > 20 ? 0.5 : 0.05);
+        if (bySnapshot)
+        {
+            State = world.Log.StateAt(count);
+            if (replaysItself) State = SnapshotCodec.Decode(SnapshotCodec.Encode(State));
+            Applied = count;
+            notes = notes.Observe(State, Local);
+        }
+        while (Applied < count) ApplyNext();
+        PassBarrier();
+        Wake();
+    }
+
+    private void ApplyNext()
+    {
+        LogEntry entry = world.Log.Entries[Applied];
+        State = replaysItself ? ClusterStateMachine.Apply(State, entry.Envelope, entry.Index).State : entry.Result.State;
+        Applied++;
+        notes = notes.Observe(State, Local);
+        if (replaysItself && Applied % 200 == 0) world.Oracle.CheckSame(State, Applied, $"node {Name}");
+    }
+
+    public void PassBarrier()
+    {
+        if (StateIsCurrent || BarrierAt < 0 || Applied < BarrierAt) return;
+        StateIsCurrent = true;
+        Wake();
+    }
+
+    public void Wake()
+    {
+        if (!AgentUp || turnDue) return;
+        turnDue = true;
+        int life = Life;
+        world.After(world.Rng.Between(0, 3), () =>
+        {
+            turnDue = false;
+            if (AgentUp && Life == life) Turn();
+            else if (AgentUp) Wake();
+        });
+    }
+
+    private void Turn()
+    {
+        long now = Local;
+        ObserveLease();
+        ObserveWritability();
+        if (BelievesToLead)
+        {
+            foreach (CoordinatorDecision decision in CoordinatorDecisions.Decide(State, notes, now, startedMs)) Post(decision.Command);
+        }
+        if (!State.Peers.ContainsKey(Name) && StateIsCurrent) Post(new RegisterPeer(new(Name, $"{Name}:7000", $"http://{Name}:8008", Kind)));
+        if (HasPostgres) TurnOfData(now);
+        ArmTimer(now);
+    }
+
+    private void TurnOfData(long now)
+    {
+        NodeView view = View(now);
+        Keep(view, now);
+        KeepSynchronousSet(view);
+        // A fence is one blocking call in the agent; only what is under way goes on beside it.
+        if (fencing) return;
+        Decision decision = NodeDecisions.Decide(view);
+        if (decision.Rule != LastDecision?.Rule) world.Trace.Add(world.Now, Name.Value, $"[{decision.Rule}] {decision.Reason}");
+        LastDecision = decision;
+        foreach (Effect effect in decision.Effects) Execute(effect, view);
+    }
+
+    private void ObserveLease()
+    {
+        if (!StateIsCurrent) return;
+        HeldLease? before = EffectiveHeld;
+        keeper = keeper.Observe(Name, State);
+        if (State.Lease is { } lease && lease.Holder == Name && lease.RenewedBy != countedRenewal && lease.OwnRenewal)
+        {
+            countedRenewal = lease.RenewedBy;
+            if (world.Options.Mutation == Mutation.CaptureAfterAccept)
+                lateHeld = new(lease.Epoch, Local + lease.TtlMs - LeaseTimings.DriftMarginMs(lease.TtlMs), lease.Unbounded);
+        }
+        if (keeper.Held is null) lateHeld = null;
+        HeldLease? after = EffectiveHeld;
+        if (after == before) return;
+        leaseFile = after is null ? null : (after, Clock.BootId);
+        if (after is null)
+        {
+            world.Trace.Add(world.Now, Name.Value, "holds no lease any more");
+            return;
+        }
+        if (before?.Epoch != after.Epoch) world.Trace.Add(world.Now, Name.Value, $"may write under epoch {after.Epoch}");
+        if (State.Lease is { } current) world.Oracle.LeaseHeld(this, after, current.TtlMs, current.RenewedBy);
+    }
+
+    private HeldLease? Stretched(HeldLease? held) =>
+        held is null || world.Options.Mutation != Mutation.NoDriftMargin || State.Lease is not { } lease
+            ? held
+            : held with { DeadlineMs = held.DeadlineMs + LeaseTimings.DriftMarginMs(lease.TtlMs) };
+
+    private void ObserveWritability()
+    {
+        if (job is not null || fencing) return;
+        if (Pg.Server(0) is ServerStopped) SetMayBeWritable(false);
+        else if (Pg.State == Processes.Primary && !Pg.IsHung) SetMayBeWritable(true);
+    }
+
+    private void SetMayBeWritable(bool value)
+    {
+        mayBeWritable = value;
+        guardArmed = value;
+    }
+
+    private NodeView View(long now) => new()
+    {
+        Self = Name,
+        NowMs = now,
+        UnixNowMs = world.Now + 1_700_000_000_000,
+        State = State,
+        StateIsCurrent = StateIsCurrent,
+        Lease = EffectiveHeld,
+        Data = Pg.Data(),
+        Server = Pg.Server(Clock.Local(Pg.SinceMs)),
+        MayBeWritable = mayBeWritable,
+        Running = job?.Kind,
+        LastAction = lastAction,
+        Mark = Pg.HasData ? Pg.Mark : null,
+        Traits = Traits,
+        Report = Report(),
+        BootstrapConfigJson = world.Options.BootstrapConfigJson,
+        ExpectedPeers = world.Nodes.Count,
+        ShutdownRequested = ShutdownRequested,
+        Request = Request,
+    };
+
+    private MemberReport Report()
+    {
+        ServerView server = Pg.Server(0);
+        return new()
+        {
+            ApiUrl = Name.Value,
+            Host = Name.Value,
+            Port = 5432,
+            Incarnation = Pg.HasData ? Pg.Incarnation : default,
+            SystemIdentifier = Pg.HasData ? Pg.SystemIdentifier : 0,
+            State = server switch
+            {
+                PrimaryServer or StandbyServer => PostgresState.Running,
+                ServerStarting => PostgresState.Starting,
+                ServerStopped => Pg.HasData ? PostgresState.Stopped : PostgresState.Uninitialized,
+                _ => PostgresState.Crashed,
+            },
+            Role = server is PrimaryServer ? PostgresRole.Primary : Pg.HasData ? PostgresRole.Replica : PostgresRole.Uninitialized,
+            Timeline = server switch { PrimaryServer p => p.Timeline, StandbyServer s => s.Timeline, _ => default },
+            WriteLsn = server is PrimaryServer primary ? primary.WriteLsn : default,
+            ReceiveLsn = server is StandbyServer standby ? standby.EndOfWal : default,
+            ReplayLsn = server is StandbyServer replaying ? replaying.ReplayLsn : default,
+            ReplicationState = server is StandbyServer { IsStreaming: true } ? "streaming" : "",
+        };
+    }
+
+    private void Keep(NodeView view, long now)
+    {
+        if (Upkeep.Renewal(view, upkeep) is { } renewal && Post(renewal, id => keeper = keeper.Capture(id, now)))
+            upkeep = upkeep with { RenewedAtMs = now, RenewedEpoch = renewal.Epoch };
+        if (Upkeep.Touch(view, upkeep) is { } touch && Post(touch)) upkeep = upkeep with { TouchedAtMs = now };
+        if (Upkeep.Claim(view, upkeep) is { } claim && Post(claim)) upkeep = upkeep with { ClaimedAtMs = now };
+    }
+
+    private CommandId NextId() => new(proposer, ++sequence);
+
+    /// <summary>Proposes unless an equal command is under way; what came of it is read from the state.</summary>
+    public bool Post(Command command, Action<CommandId>? before = null)
+    {
+        if (!AgentUp || !inFlight.Add(command)) return false;
+        CommandId id = NextId();
+        before?.Invoke(id);
+        if (command is StandForElection stand) world.Oracle.Standing(this, id, stand);
+        if (command is ReleaseLeader) world.Oracle.CheckNoProcesses(this, "leadership is about to be released");
+        world.Log.Propose(this, new(id, world.Now, command), State.Settings.RetryTimeoutMs, outcome =>
+        {
+            // A refusal would only be repeated until the state moves; the pause keeps a decision that has not seen it yet from asking in a circle.
+            world.After(outcome is { IsAccepted: true } ? 0 : 200, () =>
+            {
+                inFlight.Remove(command);
+                Wake();
+            });
+        });
+        return true;
+    }
+
+    private void ArmTimer(long now)
+    {
+        DynamicConfiguration settings = State.Settings;
+        long due = now + Math.Min(settings.LoopWaitMs, settings.RenewalIntervalMs);
+        if (BelievesToLead) due = Math.Min(due, CoordinatorDecisions.NextDueMs(State, notes, now, startedMs));
+        if (State.Leader == Name) due = Math.Min(due, Math.Max(now + 5, upkeep.RenewedAtMs + settings.RenewalIntervalMs));
+        if (EffectiveHeld is { Unbounded: false } held && held.FenceStartMs > now) due = Math.Min(due, held.FenceStartMs);
+        int mine = ++timer;
+        int life = Life;
+        world.At(Clock.TrueAt(due), () =>
+        {
+            if (AgentUp && Life == life && timer == mine) Turn();
+        });
+    }
+
+    public override string ToString() =>
+        $"{Name}: host {(HostUp ? "up" : "DOWN")}, agent {(AgentUp ? "up" : "DOWN")}, {Pg.State}{(Pg.IsHung ? " (hung)" : "")}, data {(Pg.HasData ? $"{Pg.Wal} {Pg.Control} incarnation {Pg.Incarnation}" : Pg.Special)}, "
+        + $"upstream {Pg.Upstream}, may be writable {mayBeWritable}, running {job?.Kind.ToString() ?? "-"}, applied {Applied}/{world.Log.Entries.Count}, last [{LastDecision?.Rule}] {LastDecision?.Reason}";
+}

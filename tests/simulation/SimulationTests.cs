@@ -1,0 +1,40 @@
+using System.Diagnostics;
+using System.Globalization;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace Patroni.Raft.Simulation;
+
+/// <summary>
+/// Runs the core in simulated worlds. <c>SIM_SEED=n</c> runs one seed, <c>SIM_START</c> and <c>SIM_SEEDS</c> choose a range.
+/// </summary>
+public sealed class SimulationTests(ITestOutputHelper output)
+{
+    private static ulong? Number(string name) =>
+        ulong.TryParse(Environment.GetEnvironmentVariable(name), NumberStyles.None, CultureInfo.InvariantCulture, out ulong value) ? value : null;
+
+    [Fact]
+    public void SeedsKeepEveryInvariant()
+    {
+        ulong start = Number("SIM_SEED") ?? Number("SIM_START") ?? 1;
+        ulong count = Number("SIM_SEED") is null ? Number("SIM_SEEDS") ?? 1000 : 1;
+        var watch = Stopwatch.StartNew();
+        List<SimResult> failed = [];
+        long entries = 0, elections = 0, branches = 0;
+        Parallel.For((long)start, (long)(start + count), seed =>
+        {
+            SimResult result = World.Run(SimOptions.Of((ulong)seed));
+            Interlocked.Add(ref entries, result.Entries);
+            Interlocked.Add(ref elections, result.Elections);
+            Interlocked.Add(ref branches, result.Writes);
+            if (result.Violation is null) return;
+            lock (failed) failed.Add(result);
+        });
+        output.WriteLine($"{count} seeds from {start} in {watch.Elapsed.TotalSeconds:0.0} s ({count * 60 / watch.Elapsed.TotalSeconds:0} a minute): "
+            + $"{entries} entries, {elections} elections, {branches} lines of WAL, {failed.Count} failed");
+        failed.Sort(static (left, right) => left.Options.Seed.CompareTo(right.Options.Seed));
+        foreach (IGrouping<string, SimResult> kind in failed.GroupBy(static result => result.Violation!.Invariant))
+            output.WriteLine($"({kind.Key}) {kind.Count()}: {string.Join(' ', kind.Take(20).Select(static result => result.Options.Seed))}");
+        Assert.True(failed.Count == 0, failed.Count == 0 ? "" : $"{failed.Count} of {count} seeds failed, the first:\n{failed[0].Report}");
+    }
+}
