@@ -8,9 +8,7 @@ namespace Patroni.Raft.Simulation;
 /// </summary>
 internal sealed class Oracle(World world)
 {
-    private const long KillBudgetMs = 250;
     private readonly Dictionary<CommandId, Wal> endAtStand = [];
-    private readonly Dictionary<Epoch, long> deadlineTrue = [];
     private readonly Dictionary<CommandId, long> committedAt = [];
     private Epoch newest;
 
@@ -41,7 +39,6 @@ internal sealed class Oracle(World world)
     {
         if (held.Unbounded) return;
         long deadline = node.Clock.TrueAt(held.DeadlineMs);
-        deadlineTrue[held.Epoch] = Math.Max(deadline, deadlineTrue.GetValueOrDefault(held.Epoch));
         double earliestExpiry = committedAt[renewedBy] + (ttlMs / (1 + VirtualClock.MaxDrift));
         if (deadline > earliestExpiry)
             throw new InvariantViolation("b", $"{node.Name} may write until {deadline} ms (deadline, kill budget included), and its lease may be expired at {earliestExpiry:0} ms");
@@ -70,10 +67,12 @@ internal sealed class Oracle(World world)
     public void Committed(LogEntry entry)
     {
         committedAt.TryAdd(entry.Envelope.Id, entry.CommittedAt);
-        if (!entry.Result.Outcome.IsAccepted) return;
+        // A duplicate finds the outcome of the first.
+        if (!entry.Result.Outcome.IsAccepted || entry.Result.Outcome.Index != entry.Index) return;
         if (entry.Envelope.Command is ReleaseLeader release && entry.Before.Lease is not null && entry.Result.State.Lease is null)
             CheckNoProcesses(world.NodeOf(release.Node)!, "leadership is released");
-        if (entry.Envelope.Command is ExpireLeader expire && entry.Before.Lease is { } lease && entry.Result.State.Lease?.Epoch != lease.Epoch)
+        if (entry.Envelope.Command is RenewLeader renewal) Renewed(entry, renewal);
+        if (entry.Envelope.Command is ExpireLeader && entry.Before.Lease is { } lease && entry.Result.State.Lease?.Epoch != lease.Epoch)
             Expired(entry, lease);
         foreach (EventRecord happened in entry.Result.Events)
             if (happened.Event is LeaderElected elected) Elected(entry, elected);
@@ -82,8 +81,22 @@ internal sealed class Oracle(World world)
 
     private void Expired(LogEntry entry, LeaderLease lease)
     {
-        if (deadlineTrue.TryGetValue(lease.Epoch, out long deadline) && deadline > entry.CommittedAt && world.NodeOf(lease.Holder)!.Held?.Epoch == lease.Epoch)
+        SimNode holder = world.NodeOf(lease.Holder)!;
+        if (holder.Held is not { } held || held.Epoch != lease.Epoch) return;
+        if (held.Unbounded) throw new InvariantViolation("b", $"the lease of {lease.Holder} is expired at {entry.CommittedAt} ms, and it holds it without bound");
+        if (holder.Clock.TrueAt(held.DeadlineMs) is var deadline && deadline > entry.CommittedAt)
             throw new InvariantViolation("b", $"the lease of {lease.Holder} is expired at {entry.CommittedAt} ms, before its deadline at {deadline} ms");
+    }
+
+    /// <summary>A renewal must not shorten, behind the holder's back, what the holder still relies on: from now on the lease can be expired by its terms.</summary>
+    private void Renewed(LogEntry entry, RenewLeader renewal)
+    {
+        SimNode holder = world.NodeOf(renewal.Node)!;
+        if (renewal.Unbounded || holder.Held is not { } held || held.Epoch != renewal.Epoch) return;
+        if (held.Unbounded) throw new InvariantViolation("b", $"{holder.Name} holds its lease without bound, and its bounded renewal was accepted");
+        double earliestExpiry = entry.CommittedAt + (renewal.TtlMs / (1 + VirtualClock.MaxDrift));
+        if (holder.Clock.TrueAt(held.DeadlineMs) is var deadline && deadline > earliestExpiry)
+            throw new InvariantViolation("b", $"{holder.Name} relies on its lease until {deadline} ms, and the renewal just accepted lets it expire at {earliestExpiry:0} ms");
     }
 
     /// <summary>(d) and (e).</summary>

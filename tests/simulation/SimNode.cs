@@ -328,10 +328,17 @@ internal sealed partial class SimNode
 
     private void Keep(NodeView view, long now)
     {
-        if (Upkeep.Renewal(view, upkeep) is { } renewal && Post(renewal, id => keeper = keeper.Capture(id, now)))
+        if (Upkeep.Renewal(view, upkeep) is { } renewal && Post(renewal, id => Capture(id, now, renewal)))
             upkeep = upkeep with { RenewedAtMs = now, RenewedEpoch = renewal.Epoch };
         if (Upkeep.Touch(view, upkeep) is { } touch && Post(touch)) upkeep = upkeep with { TouchedAtMs = now };
         if (Upkeep.Claim(view, upkeep) is { } claim && Post(claim)) upkeep = upkeep with { ClaimedAtMs = now };
+    }
+
+    /// <summary>What the capture cuts is told to the guard before the renewal is sent.</summary>
+    private void Capture(CommandId id, long now, RenewLeader renewal)
+    {
+        keeper = keeper.Capture(id, now, renewal);
+        leaseFile = EffectiveHeld is { } held ? (held, Clock.BootId) : null;
     }
 
     private CommandId NextId() => new(proposer, ++sequence);

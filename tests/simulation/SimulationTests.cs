@@ -35,6 +35,7 @@ public sealed class SimulationTests(ITestOutputHelper output)
         failed.Sort(static (left, right) => left.Options.Seed.CompareTo(right.Options.Seed));
         foreach (IGrouping<string, SimResult> kind in failed.GroupBy(static result => result.Violation!.Invariant))
             output.WriteLine($"({kind.Key}) {kind.Count()}: {string.Join(' ', kind.Take(20).Select(static result => result.Options.Seed))}");
+        foreach (SimResult result in failed.Take(30)) output.WriteLine($"seed {result.Options.Seed}: {result.Violation!.Message}");
         Assert.True(failed.Count == 0, failed.Count == 0 ? "" : $"{failed.Count} of {count} seeds failed, the first:\n{failed[0].Report}");
     }
 }

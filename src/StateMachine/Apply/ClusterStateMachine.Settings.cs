@@ -78,6 +78,7 @@ public static partial class ClusterStateMachine
         foreach (HistoryEntry entry in c.Entries)
         {
             if (entry.Timeline <= last) return step.Reject(OutcomeCode.Invalid, $"Timeline {entry.Timeline} does not follow {last} in the history.");
+            if (string.IsNullOrEmpty(entry.NewLeader.Value)) return step.Reject(OutcomeCode.Invalid, $"The history's row of timeline {entry.Timeline} names no leader.");
             last = entry.Timeline;
         }
         AddHistory(step, c.Entries);

@@ -151,7 +151,14 @@ public sealed record SetSyncState(Epoch Epoch, long ExpectedVersion, NodeName? L
 /// <summary>Record earlier switches of timeline of an adopted cluster.</summary>
 /// <param name="Epoch">The leadership.</param>
 /// <param name="Entries">Rows, oldest first.</param>
-public sealed record AppendHistory(Epoch Epoch, ImmutableArray<HistoryEntry> Entries) : Command;
+public sealed record AppendHistory(Epoch Epoch, ImmutableArray<HistoryEntry> Entries) : Command
+{
+    /// <summary>Equal when the rows are: an equal proposal that is under way is not made twice.</summary>
+    public bool Equals(AppendHistory? other) => other is not null && Epoch == other.Epoch && Entries.AsSpan().SequenceEqual(other.Entries.AsSpan());
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => Epoch.GetHashCode();
+}
 
 /// <summary>Record the topology of failsafe mode.</summary>
 /// <param name="Epoch">The leadership.</param>

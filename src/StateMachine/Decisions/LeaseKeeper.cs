@@ -27,7 +27,8 @@ public sealed record LeaseKeeper
     /// <summary>Knows nothing: the state of a starting agent.</summary>
     public static LeaseKeeper Empty { get; } = new();
 
-    private ImmutableList<(CommandId Id, long AtMs)> Captures { get; init; } = [];
+    /// <summary>Renewals proposed and not known to be overtaken, oldest first: any of them may be the one in force.</summary>
+    private ImmutableList<(CommandId Id, long AtMs, RenewLeader Renewal)> Captures { get; init; } = [];
 
     /// <summary>The proof in force, or null.</summary>
     public HeldLease? Held { get; init; }
@@ -35,12 +36,23 @@ public sealed record LeaseKeeper
     /// <summary>Takes over the deadline that an earlier life of this agent left behind on this boot of the machine.</summary>
     public LeaseKeeper Restore(HeldLease lease) => this with { Held = lease };
 
-    /// <summary>Notes the clock of a renewal that is about to be proposed; a second capture for the same id is ignored.</summary>
-    public LeaseKeeper Capture(CommandId id, long nowMs)
+    /// <summary>
+    /// Notes the clock of a renewal that is about to be proposed; a second capture for the same id is ignored. From now on the renewal may be
+    /// in force without this node knowing it: a proof without bound, or with a longer ttl, is cut to the renewal's terms at once, before it is sent.
+    /// </summary>
+    public LeaseKeeper Capture(CommandId id, long nowMs, RenewLeader renewal)
     {
         if (Captures.Exists(capture => capture.Id == id)) return this;
-        ImmutableList<(CommandId, long)> captures = Captures.Add((id, nowMs));
-        return this with { Captures = captures.Count > CapturesKept ? captures.RemoveAt(0) : captures };
+        ImmutableList<(CommandId, long, RenewLeader)> captures = Captures.Add((id, nowMs, renewal));
+        return this with { Captures = captures.Count > CapturesKept ? captures.RemoveAt(0) : captures, Held = Cut(Held, nowMs, renewal) };
+    }
+
+    /// <summary>A proof that also holds by the terms of a renewal that may be in force.</summary>
+    private static HeldLease? Cut(HeldLease? held, long nowMs, RenewLeader renewal)
+    {
+        if (held is null || held.Epoch != renewal.Epoch || renewal.Unbounded) return held;
+        long deadline = nowMs + renewal.TtlMs - LeaseTimings.DriftMarginMs(renewal.TtlMs);
+        return held.Unbounded || deadline < held.DeadlineMs ? held with { DeadlineMs = deadline, Unbounded = false } : held;
     }
 
     /// <summary>Takes note of the applied state.</summary>
@@ -49,12 +61,12 @@ public sealed record LeaseKeeper
         if (state.Lease is not { } lease || lease.Holder != self) return Held is null ? this : this with { Held = null };
         LeaseKeeper kept = Held is not null && Held.Epoch != lease.Epoch ? this with { Held = null } : this;
         if (!lease.OwnRenewal) return kept;
-        foreach ((CommandId id, long atMs) in Captures)
-        {
-            if (id != lease.RenewedBy) continue;
-            HeldLease held = new(lease.Epoch, atMs + lease.TtlMs - LeaseTimings.DriftMarginMs(lease.TtlMs), lease.Unbounded);
-            return held == kept.Held ? kept : kept with { Held = held };
-        }
-        return kept;
+        int accepted = Captures.FindIndex(capture => capture.Id == lease.RenewedBy);
+        if (accepted < 0) return kept;
+        HeldLease held = new(lease.Epoch, Captures[accepted].AtMs + lease.TtlMs - LeaseTimings.DriftMarginMs(lease.TtlMs), lease.Unbounded);
+        // Renewals proposed later may be in force already, and be shorter.
+        for (int i = accepted + 1; i < Captures.Count; i++) held = Cut(held, Captures[i].AtMs, Captures[i].Renewal)!;
+        if (accepted > 0) kept = kept with { Captures = Captures.RemoveRange(0, accepted) };
+        return held == kept.Held ? kept : kept with { Held = held };
     }
 }

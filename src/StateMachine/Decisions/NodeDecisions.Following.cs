@@ -52,12 +52,16 @@ public static partial class NodeDecisions
     private static Decision StartOrRepair(NodeView view, Led led)
     {
         var data = (PresentData)view.Data;
-        if (WhyDiverged(view.State, data) is { } reason) return Diverged(view, led, reason);
+        if (WhyDiverged(view.State, data) is { } reason && !FoundNothingToRewind(view)) return Diverged(view, led, reason);
         if (FailedHere(view, ActionKind.StartStandby) && TooSoon(view, ActionKind.StartStandby))
             return Decision.Wait("follow.start-failed", $"PostgreSQL does not start: {view.LastAction!.Reason}; it is tried again");
         NodeName upstream = Upstream(view, led.Lease.Holder);
         return Decision.Do("follow.start", $"starting as a replica of {upstream}", new RunAction(new StartStandbyAction(upstream)));
     }
+
+    /// <summary>pg_rewind compared the WAL itself with the leader's history, which the log can only guess at: what it left as it is may start.</summary>
+    private static bool FoundNothingToRewind(NodeView view) =>
+        view.LastAction is { Kind: ActionKind.Rewind, Succeeded: true } last && last.Context == ContextOf(view.State);
 
     /// <summary>Why stopped data does not continue into the leader's lineage, or null when it does as far as the log can tell.</summary>
     public static string? WhyDiverged(ClusterState state, PresentData data)
@@ -68,13 +72,19 @@ public static partial class NodeDecisions
         if (!data.IsStandby && !data.ShutDownCleanly)
             return "it is a former primary that crashed, and may hold WAL that the leader does not";
         if (data.Timeline == latest.Timeline) return null;
+        if (WhereLeft(state, data.Timeline) is not { } fork) return $"the log does not know where timeline {data.Timeline} was left";
+        bool inside = data.IsStandby ? data.LastLsn <= fork : data.LastLsn < fork;
+        return inside ? null : $"timeline {data.Timeline} was left at {fork} and its WAL goes on to {data.LastLsn}";
+    }
+
+    /// <summary>Where the leader's history left a timeline, as far as the log knows.</summary>
+    private static Lsn? WhereLeft(ClusterState state, TimelineId timeline)
+    {
         foreach (Promotion promotion in state.Lineage)
-        {
-            if (promotion.ParentTimeline != data.Timeline) continue;
-            bool inside = data.IsStandby ? data.LastLsn <= promotion.ForkLsn : data.LastLsn < promotion.ForkLsn;
-            return inside ? null : $"timeline {data.Timeline} was left at {promotion.ForkLsn} and its WAL goes on to {data.LastLsn}";
-        }
-        return $"the log does not know where timeline {data.Timeline} was left";
+            if (promotion.ParentTimeline == timeline) return promotion.ForkLsn;
+        foreach (HistoryEntry entry in state.History)
+            if (entry.Timeline == timeline) return entry.SwitchLsn;
+        return null;
     }
 
     private static Decision Diverged(NodeView view, Led led, string reason)
@@ -107,12 +117,9 @@ public static partial class NodeDecisions
         Promotion latest = led.Promotion;
         if (standby.Timeline > latest.Timeline)
             return Diverged(view, led, $"it runs on timeline {standby.Timeline}, above the leader's {latest.Timeline}");
-        foreach (Promotion promotion in view.State.Lineage)
-        {
-            Lsn reached = Lsn.Max(standby.EndOfWal, standby.ReplayLsn);
-            if (promotion.ParentTimeline == standby.Timeline && reached > promotion.ForkLsn)
-                return Diverged(view, led, $"timeline {standby.Timeline} was left at {promotion.ForkLsn} and its WAL goes on to {reached}");
-        }
+        Lsn reached = Lsn.Max(standby.EndOfWal, standby.ReplayLsn);
+        if (standby.Timeline < latest.Timeline && WhereLeft(view.State, standby.Timeline) is { } fork && reached > fork)
+            return Diverged(view, led, $"timeline {standby.Timeline} was left at {fork} and its WAL goes on to {reached}");
         NodeName upstream = Upstream(view, led.Lease.Holder);
         if (standby.Upstream != upstream)
         {

@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+
 namespace Patroni.Raft.StateMachine;
 
 public static partial class NodeDecisions
@@ -48,10 +50,30 @@ public static partial class NodeDecisions
 
     private static Decision ReportPromotion(NodeView view, LeaderLease lease, PrimaryServer primary)
     {
+        if (UnrecordedHistory(view.State, view.Self, primary) is { IsEmpty: false } missing)
+            return Decision.Do("leader.report-history", "earlier switches of timeline, among them promotions that were never reported, are recorded first",
+                new Propose(new AppendHistory(lease.Epoch, missing)));
         bool first = view.State.Lineage.IsEmpty || primary.History.IsEmpty;
         TimelineFork? fork = first ? null : primary.History[^1];
         return Decision.Do("leader.report-promoted", $"PostgreSQL is primary on timeline {primary.Timeline}",
             new Propose(new ReportPromoted(lease.Epoch, view.Self, primary.Timeline, fork?.Timeline ?? default, fork?.SwitchLsn ?? default)));
+    }
+
+    /// <summary>
+    /// Switches of timeline before the newest that the log does not know: a promotion whose report was lost, or the past of an adopted cluster.
+    /// Without them nobody could tell whether WAL of a timeline that was left there belongs to the leader's history.
+    /// </summary>
+    private static ImmutableArray<HistoryEntry> UnrecordedHistory(ClusterState state, NodeName holder, PrimaryServer primary)
+    {
+        TimelineId last = state.History.IsEmpty ? default : state.History[^1].Timeline;
+        var missing = ImmutableArray.CreateBuilder<HistoryEntry>();
+        int earlier = state.Lineage.IsEmpty ? primary.History.Length : primary.History.Length - 1;
+        for (int i = 0; i < earlier; i++)
+        {
+            TimelineFork fork = primary.History[i];
+            if (fork.Timeline > last) missing.Add(new(fork.Timeline, fork.SwitchLsn, "", 0, holder));
+        }
+        return missing.ToImmutable();
     }
 
     private static Decision WhenLed(NodeView view, Led led)
