@@ -50,8 +50,11 @@ public sealed partial class NodeAgent
 
     private void ObserveLease(ClusterState state)
     {
-        LeaseKeeper next = keeper;
-        if (stateIsCurrent) next = keeper.Observe(Self, state);
+        if (stateIsCurrent) Hold(keeper.Observe(Self, state));
+    }
+
+    private void Hold(LeaseKeeper next)
+    {
         if (next.Held == keeper.Held)
         {
             keeper = next;
@@ -140,7 +143,8 @@ public sealed partial class NodeAgent
         {
             upkeep = upkeep with { RenewedAtMs = now, RenewedEpoch = renewal.Epoch };
             // The capture precedes the proposal (lease rule 1); it is this turn's clock, which is older still.
-            Post(renewal, id => keeper = keeper.Capture(id, now));
+            // What it may cut short is told to the fence before it is sent.
+            Post(renewal, id => Hold(keeper.Capture(id, now, renewal)));
         }
         if (Upkeep.Touch(view, upkeep) is { } touch && Post(touch)) upkeep = upkeep with { TouchedAtMs = now };
         if (Upkeep.Claim(view, upkeep) is { } claim && Post(claim)) upkeep = upkeep with { ClaimedAtMs = now };
