@@ -13,6 +13,7 @@ public sealed partial class SlotMaintenance(LocalInstance instance, NodeName sel
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(10);
     private int busy;
+    private InstanceStatus? handled;
 
     /// <summary>Brings the slots up to date in the background, if there is anything to do and nothing of it under way.</summary>
     public void Maintain(NodeView view, InstanceStatus? status)
@@ -25,7 +26,9 @@ public sealed partial class SlotMaintenance(LocalInstance instance, NodeName sel
             view.State.Members.TryGetValue(peer.Name, out Member? member);
             wanted.Add(new(Slots.NameOf(peer.Name), status.InRecovery ? Reached(view.State, member) : null));
         }
-        if (IsDone(wanted, status) || Interlocked.Exchange(ref busy, 1) == 1) return;
+        // One run a look: the slots that a run made are seen by the next look only.
+        if (ReferenceEquals(handled, status) || IsDone(wanted, status) || Interlocked.Exchange(ref busy, 1) == 1) return;
+        handled = status;
         _ = RunAsync(status, wanted.ToImmutable());
     }
 

@@ -45,6 +45,9 @@ public interface INode
     /// <summary>Moves leadership of the Raft group (not of PostgreSQL).</summary>
     Task<OperationResult> TransferRaftLeadershipAsync(string nameOrAddress, CancellationToken cancellation);
 
+    /// <summary>Who this node is in its Raft group.</summary>
+    RaftIdentity RaftIdentity { get; }
+
     /// <summary>Whether a token presented by another node is the one derived from the cluster's secret.</summary>
     bool IsNodeToken(ReadOnlySpan<char> token);
 }
@@ -62,6 +65,14 @@ public sealed record OperationResult(bool Succeeded, string Message);
 /// <param name="HasData">Whether it has a PostgreSQL.</param>
 /// <param name="LastSeenMs">Milliseconds since it was last heard of by this node; null when unknown.</param>
 public sealed record RaftMemberView(string Name, string Address, bool IsLeader, string ApiUrl, bool HasData, long? LastSeenMs);
+
+/// <summary>Identity of a node in its Raft group.</summary>
+/// <param name="ClusterId">Id of the group; empty before the first formation.</param>
+/// <param name="Generation">Generation of the group; 0 before.</param>
+/// <param name="Address">Advertised Raft address.</param>
+/// <param name="Name">Node name.</param>
+/// <param name="Scope">Cluster scope.</param>
+public sealed record RaftIdentity(string ClusterId, long Generation, string Address, string Name, string Scope);
 
 /// <summary>The replicated log could not answer in time.</summary>
 public sealed class ClusterUnavailableException(string message, Exception? cause = null) : Exception(message, cause);

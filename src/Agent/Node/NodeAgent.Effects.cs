@@ -13,6 +13,7 @@ public sealed partial class NodeAgent
     private RunningAction? running;
     private ActionResult? lastAction;
     private long actionNumber;
+    private int fencing;
     private bool promotionOrdered;
     private PostgresRole lastRole;
 
@@ -25,7 +26,7 @@ public sealed partial class NodeAgent
             case Propose propose:
                 Post(propose.Command);
                 break;
-            case RunAction run when Volatile.Read(ref running) is null:
+            case RunAction run when Volatile.Read(ref running) is null && Volatile.Read(ref fencing) == 0:
                 Begin(run.Action, view);
                 break;
             case CancelAction:
@@ -97,13 +98,20 @@ public sealed partial class NodeAgent
         if (action is PromoteAction) appliedConfigVersion = -1;
     }
 
+    /// <summary>Fences beside whatever runs: a hung action must not delay it.</summary>
     private void BeginFence()
     {
-        Launch(ActionKind.Stop, "", async _ =>
+        if (Interlocked.Exchange(ref fencing, 1) == 1) return;
+        _ = Task.Run(async () =>
         {
             FenceReport report = await instance.Controller.FenceAsync(FenceLimit).ConfigureAwait(false);
-            return report.Proof is null ? new($"{report.Left} could not be killed") : new("it was fenced");
-        }, static () => { });
+            lastAction = new(ActionKind.Stop, false, report.Proof is null ? $"{report.Left} could not be killed" : "it was fenced", BootClock.NowMs, "");
+            observer.ForgetData();
+            Interlocked.Increment(ref actionNumber);
+            Volatile.Write(ref fencing, 0);
+            observer.Trigger();
+            Wake();
+        });
     }
 
     private void AskCheckpoint(NodeView view)

@@ -82,6 +82,9 @@ public sealed partial class NodeAgent
     public Task<OperationResult> TransferRaftLeadershipAsync(string nameOrAddress, CancellationToken cancellation) => raftOperations.TransferAsync(nameOrAddress, cancellation);
 
     /// <inheritdoc/>
+    public RaftIdentity RaftIdentity => RaftViews.Identity(raft, configuration.Current);
+
+    /// <inheritdoc/>
     public bool IsNodeToken(ReadOnlySpan<char> token) => raft.Token is { } expected && expected.Matches(token.ToString());
 
     private void CompleteRequests(ActionKind kind, ActionOutcome outcome)

@@ -135,19 +135,3 @@ public sealed partial class NodeAgent
     [Microsoft.Extensions.Logging.LoggerMessage(Level = Microsoft.Extensions.Logging.LogLevel.Information, Message = "PostgreSQL's role is now {Role}")]
     private partial void LogRole(PostgresRole role);
 }
-
-/// <summary>The Raft group's figures in the terms of the API.</summary>
-internal static class RaftViews
-{
-    public static RaftView Of(RaftStatus figures) => new(
-        figures.IsLeader ? "leader" : figures.Leader is null ? "candidate" : "follower", figures.Term, figures.CommitIndex, figures.AppliedIndex,
-        figures.Leader is { } leader ? RaftAddress.Format(leader) : "", figures.Members.Length, figures.LeadershipChanges);
-
-    public static IReadOnlyList<RaftMemberView> Members(RaftStatus figures, ClusterState state) => [.. figures.Members.Select(member =>
-    {
-        string address = RaftAddress.Format(member.EndPoint);
-        Peer? peer = state.Peers.Values.FirstOrDefault(p => p.RaftAddress == address);
-        return new RaftMemberView(peer?.Name.Value ?? "", address, member.IsLeader, peer?.ApiUrl ?? "", peer?.Kind == PeerKind.Data,
-            member.IsSelf ? 0 : (long?)member.LastHeard?.TotalMilliseconds);
-    })];
-}

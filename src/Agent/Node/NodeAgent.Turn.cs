@@ -97,7 +97,7 @@ public sealed partial class NodeAgent
             Server = server,
             MayBeWritable = fence.IsArmed,
             // Until a look that began after the action, what is known of the instance is out of date, as during the action.
-            Running = Volatile.Read(ref running)?.Kind ?? (stale ? lastAction?.Kind ?? ActionKind.Follow : null),
+            Running = Volatile.Read(ref running)?.Kind ?? (stale || Volatile.Read(ref fencing) == 1 ? ActionKind.Stop : null),
             LastAction = lastAction,
             Mark = Mark(seen),
             Traits = new()

@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -7,24 +6,15 @@ using Patroni.Raft.Agent.Node;
 using Patroni.Raft.Api.Hosting;
 using Patroni.Raft.Api.Http;
 using Patroni.Raft.Api.Json;
-using Patroni.Raft.StateMachine;
 
 namespace Patroni.Raft.Api.Endpoints;
 
-/// <summary>The Raft group: requests between nodes (identity, propose, barrier) and of operators (members, transfer).</summary>
+/// <summary>The Raft group: requests between nodes (identity) and of operators (members, transfer).</summary>
 internal static class RaftEndpoints
 {
-    /// <summary>A forwarded entry may be this big: what the log accepts, and the id before it.</summary>
-    private const int EntryLimit = (4 * 1024 * 1024) + 16;
-    /// <summary>Names the API of the Raft leader in a refusal with 409.</summary>
-    internal const string LeaderHeader = "Raft-Leader";
-    private const string Binary = "application/octet-stream";
-
     public static void MapRaft(this IEndpointRouteBuilder routes, ApiContext api, AccessControl access)
     {
         routes.MapNode(access, "GET", "/raft/identity", context => Identity(context, api));
-        routes.MapNode(access, "POST", "/raft/propose", context => Propose(context, api));
-        routes.MapNode(access, "POST", "/raft/barrier", context => Barrier(context, api));
         routes.MapGet("/raft/members", (RequestDelegate)(context => Reply.Json(context, 200, PythonJsonWriter.ToBytes(api.Node, WriteMembers))));
         routes.MapUnsafe(access, "POST", "/raft/members", context => Add(context, api));
         routes.MapUnsafe(access, "DELETE", "/raft/members/{**member}", context => Remove(context, api));
@@ -35,44 +25,12 @@ internal static class RaftEndpoints
     {
         writer.BeginObject();
         writer.Key("cluster_id").Text(identity.ClusterId);
-        writer.Key("incarnation").Text(identity.Incarnation);
+        writer.Key("generation").Number(identity.Generation);
         writer.Key("address").Text(identity.Address);
         writer.Key("name").Text(identity.Name);
         writer.Key("scope").Text(identity.Scope);
         writer.EndObject();
     }));
-
-    private static async Task Propose(HttpContext context, ApiContext api)
-    {
-        byte[]? body = await RequestBody.ReadAsync(context, EntryLimit);
-        if (body is null || body.Length <= 16)
-        {
-            await Reply.Text(context, 400, $"A forwarded proposal has 16 bytes of id and then an entry, together at most {EntryLimit} bytes.");
-            return;
-        }
-        var id = new CommandId(BinaryPrimitives.ReadUInt64LittleEndian(body), BinaryPrimitives.ReadUInt64LittleEndian(body.AsSpan(8)));
-        if (await api.Node.AcceptForwardedAsync(id, body.AsMemory(16), context.RequestAborted) is { } outcome) await Reply.Bytes(context, 200, Binary, outcome);
-        else await NotLeader(context, api);
-    }
-
-    private static async Task Barrier(HttpContext context, ApiContext api)
-    {
-        if (await api.Node.AcceptBarrierAsync(context.RequestAborted) is not { } index)
-        {
-            await NotLeader(context, api);
-            return;
-        }
-        byte[] answer = new byte[8];
-        BinaryPrimitives.WriteInt64LittleEndian(answer, index);
-        await Reply.Bytes(context, 200, Binary, answer);
-    }
-
-    private static Task NotLeader(HttpContext context, ApiContext api)
-    {
-        string? url = api.Node.RaftMembers.FirstOrDefault(static member => member.IsLeader)?.ApiUrl;
-        if (!string.IsNullOrEmpty(url)) context.Response.Headers[LeaderHeader] = url;
-        return Reply.Text(context, 409, "This node does not lead the Raft group.");
-    }
 
     internal static void WriteMembers(PythonJsonWriter writer, INode node)
     {

@@ -1,4 +1,11 @@
+using System.Collections.Immutable;
+using Microsoft.Extensions.Logging;
 using Patroni.Raft.Agent.Configuration;
+using Patroni.Raft.Agent.Consensus;
+using Patroni.Raft.Agent.Node;
+using Patroni.Raft.Api;
+using Patroni.Raft.Consensus;
+using Patroni.Raft.StateMachine;
 
 namespace Patroni.Raft.Cli.Node;
 
@@ -6,9 +13,63 @@ namespace Patroni.Raft.Cli.Node;
 public static class NodeHost
 {
     /// <summary>Runs until the node is asked to stop or stops itself; returns the program's exit code.</summary>
-    public static Task<int> RunAsync(ConfigurationStore configuration, NodeSignals signals)
+    public static async Task<int> RunAsync(ConfigurationStore configuration, NodeSignals signals)
     {
-        _ = signals;
-        throw new CliException($"this build cannot run the node {configuration.Current.Name} yet");
+        NodeConfiguration node = configuration.Current;
+        using ILoggerFactory loggers = NodeLogging.Create(node.Log, node.Name);
+        (RaftOptions? options, ConfigurationProblem? problem) = AgentSettings.ForRaft(node);
+        if (options is null) throw new CliException($"{problem}");
+        options = options with { Metadata = ImmutableDictionary<string, string>.Empty.Add("name", node.Name.Value).Add("api_url", node.RestApi.Url) };
+        try
+        {
+            var cluster = new ReplicatedCluster();
+            await using RaftNode raft = await RaftNode.StartAsync(options, cluster, loggers, signals.Stop).ConfigureAwait(false);
+            return node.IsWitness
+                ? await RunWitnessAsync(configuration, cluster, raft, signals, loggers).ConfigureAwait(false)
+                : await RunDataAsync(configuration, cluster, raft, signals, loggers).ConfigureAwait(false);
+        }
+        catch (RaftStartException error)
+        {
+            throw new CliException(error.Message);
+        }
+        catch (ApiStartException error)
+        {
+            throw new CliException(error.Message);
+        }
+        catch (OperationCanceledException) when (signals.Stop.IsCancellationRequested)
+        {
+            return 0;
+        }
+    }
+
+    private static async Task<int> RunDataAsync(
+        ConfigurationStore configuration, ReplicatedCluster cluster, RaftNode raft, NodeSignals signals, ILoggerFactory loggers)
+    {
+        await using var agent = new NodeAgent(configuration, cluster, raft, loggers);
+        await using ApiHost api = await ApiHost.StartAsync(agent, ApiSettings.Of(configuration.Current), loggers, signals.Stop).ConfigureAwait(false);
+        signals.ReloadRequested += () =>
+        {
+            Report(agent.Reload(), loggers);
+            if (api.ReloadCertificates() is { } problem) Report(new(false, problem), loggers);
+        };
+        using CancellationTokenRegistration stop = signals.Stop.Register(agent.RequestShutdown);
+        return await agent.RunAsync().ConfigureAwait(false);
+    }
+
+    private static async Task<int> RunWitnessAsync(
+        ConfigurationStore configuration, ReplicatedCluster cluster, RaftNode raft, NodeSignals signals, ILoggerFactory loggers)
+    {
+        await using var witness = new WitnessAgent(configuration, cluster, raft, loggers);
+        await using ApiHost api = await ApiHost.StartAsync(witness, ApiSettings.Of(configuration.Current), loggers, signals.Stop).ConfigureAwait(false);
+        signals.ReloadRequested += () => Report(witness.Reload(), loggers);
+        using CancellationTokenRegistration stop = signals.Stop.Register(witness.RequestShutdown);
+        return await witness.RunAsync().ConfigureAwait(false);
+    }
+
+    private static void Report(OperationResult result, ILoggerFactory loggers)
+    {
+        ILogger log = loggers.CreateLogger("Patroni.Raft.Reload");
+        if (result.Succeeded) NodeLogging.Reloaded(log);
+        else NodeLogging.NotReloaded(log, result.Message);
     }
 }

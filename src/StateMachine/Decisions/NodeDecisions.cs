@@ -38,7 +38,8 @@ public static partial class NodeDecisions
     /// <summary>No instance may commit without a lease; remnants may never outlive their postmaster.</summary>
     private static Decision? Fencing(NodeView view)
     {
-        if (view.Server is ServerRemnants remnants)
+        // While an action runs, initdb, pg_rewind and their children are processes of the instance too.
+        if (view.Server is ServerRemnants remnants && view.Running is null)
             return Decision.Do("fence.remnants", $"the postmaster is gone and {remnants.Count} of its processes are left", new Fence());
         if (!view.MayBeWritable || view.Server is ServerStopped && view.Running is null) return null;
         if (MayBeWritableNow(view)) return null;

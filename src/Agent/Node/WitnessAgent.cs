@@ -1,0 +1,149 @@
+using System.Threading.Channels;
+using Patroni.Raft.Agent.Configuration;
+using Patroni.Raft.Agent.Consensus;
+using Patroni.Raft.Agent.Loop;
+using Patroni.Raft.Consensus;
+using Patroni.Raft.StateMachine;
+using Microsoft.Extensions.Logging;
+
+namespace Patroni.Raft.Agent.Node;
+
+/// <summary>
+/// A voter without PostgreSQL: two data nodes and a witness survive any single loss. It registers itself and, when it leads the Raft group,
+/// proposes what the Raft leader proposes.
+/// </summary>
+public sealed class WitnessAgent : INode, IAsyncDisposable
+{
+    private readonly Channel<byte> mailbox = Channel.CreateBounded<byte>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly CancellationTokenSource ending = new();
+    private readonly ConfigurationStore configuration;
+    private readonly ReplicatedCluster cluster;
+    private readonly RaftNode raft;
+    private readonly Proposer proposer;
+    private readonly RaftOperations operations;
+    private readonly long startedMs = BootClock.NowMs;
+    private long lastSeenUnixSeconds;
+
+    /// <summary>Prepares a witness.</summary>
+    public WitnessAgent(ConfigurationStore configuration, ReplicatedCluster cluster, RaftNode raft, ILoggerFactory loggers)
+    {
+        this.configuration = configuration;
+        this.cluster = cluster;
+        this.raft = raft;
+        proposer = new(raft, loggers.CreateLogger<Proposer>());
+        operations = new(raft, cluster, proposer);
+    }
+
+    /// <inheritdoc/>
+    public NodeSnapshot Snapshot
+    {
+        get
+        {
+            RaftStatus figures = raft.GetStatus();
+            return new()
+            {
+                Self = configuration.Current.Name,
+                Scope = configuration.Current.Scope,
+                State = cluster.Current.State,
+                Report = new() { ApiUrl = $"{configuration.Current.RestApi.Url}/patroni", AgentVersion = NodeAgent.Version },
+                LastTurnMs = BootClock.NowMs,
+                DcsLastSeenUnixSeconds = Volatile.Read(ref lastSeenUnixSeconds),
+                Raft = RaftViews.Of(figures),
+                IsWitness = true,
+            };
+        }
+    }
+
+    /// <inheritdoc/>
+    public long NowMs => BootClock.NowMs;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<RaftMemberView> RaftMembers => RaftViews.Members(raft.GetStatus(), cluster.Current.State);
+
+    /// <summary>Runs until the witness is asked to end; returns the exit code.</summary>
+    public async Task<int> RunAsync()
+    {
+        cluster.Changed += Wake;
+        raft.LeadershipChanged += OnLeadershipChanged;
+        var peer = new Peer(configuration.Current.Name, RaftAddress.Format(raft.SelfEndPoint), configuration.Current.RestApi.Url, PeerKind.Witness);
+        while (!ending.IsCancellationRequested && !raft.Stopped.IsCompleted)
+        {
+            AppliedCluster applied = cluster.Current;
+            long now = BootClock.NowMs;
+            if (raft.LeaderEndPoint is not null) Volatile.Write(ref lastSeenUnixSeconds, DateTimeOffset.UtcNow.ToUnixTimeSeconds());
+            if (!applied.State.Peers.TryGetValue(peer.Name, out Peer? known) || known != peer) Post(new RegisterPeer(peer));
+            long due = now + 1000;
+            if (raft.IsLeader)
+            {
+                foreach (CoordinatorDecision decision in CoordinatorDecisions.Decide(applied.State, applied.Clock, now, startedMs)) Post(decision.Command);
+                due = Math.Min(due, CoordinatorDecisions.NextDueMs(applied.State, applied.Clock, now, startedMs));
+            }
+            using var timer = CancellationTokenSource.CreateLinkedTokenSource(ending.Token);
+            timer.CancelAfter(TimeSpan.FromMilliseconds(Math.Clamp(due - now, 5, 1000)));
+            await ((Task)mailbox.Reader.WaitToReadAsync(timer.Token).AsTask()).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            mailbox.Reader.TryRead(out _);
+        }
+        return raft.Stopped.IsFaulted ? 1 : 0;
+    }
+
+    /// <summary>Asks the witness to end.</summary>
+    public void RequestShutdown() => ending.Cancel();
+
+    /// <inheritdoc/>
+    public Task<Outcome> ProposeAsync(Command command, TimeSpan timeout, CancellationToken cancellation) =>
+        proposer.ProposeAsync(proposer.NextId(), command, timeout, cancellation);
+
+    /// <inheritdoc/>
+    public Task<ClusterState> ReadAsync(TimeSpan timeout, CancellationToken cancellation) => operations.ReadAsync(timeout, cancellation);
+
+    /// <inheritdoc/>
+    public Task<ClusterState?> WaitForAsync(Func<ClusterState, bool> condition, TimeSpan timeout, CancellationToken cancellation) =>
+        cluster.WaitForAsync(condition, timeout, cancellation);
+
+    /// <inheritdoc/>
+    public Task<OperationResult> RestartAsync(TimeSpan? timeout, CancellationToken cancellation) => NoPostgres();
+
+    /// <inheritdoc/>
+    public Task<OperationResult> ReinitializeAsync(bool force, bool fromLeader, CancellationToken cancellation) => NoPostgres();
+
+    /// <inheritdoc/>
+    public OperationResult Reload()
+    {
+        ConfigurationResult read = configuration.Reload();
+        return read.Configuration is null
+            ? new(false, $"the configuration is left as it is: {string.Join("; ", read.Problems)}")
+            : new(true, "reload scheduled");
+    }
+
+    /// <inheritdoc/>
+    public Task<OperationResult> AddRaftMemberAsync(string address, CancellationToken cancellation) => operations.AddAsync(address, cancellation);
+
+    /// <inheritdoc/>
+    public Task<OperationResult> RemoveRaftMemberAsync(string nameOrAddress, CancellationToken cancellation) => operations.RemoveAsync(nameOrAddress, cancellation);
+
+    /// <inheritdoc/>
+    public Task<OperationResult> TransferRaftLeadershipAsync(string nameOrAddress, CancellationToken cancellation) => operations.TransferAsync(nameOrAddress, cancellation);
+
+    /// <inheritdoc/>
+    public RaftIdentity RaftIdentity => RaftViews.Identity(raft, configuration.Current);
+
+    /// <inheritdoc/>
+    public bool IsNodeToken(ReadOnlySpan<char> token) => raft.Token is { } expected && expected.Matches(token.ToString());
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync()
+    {
+        ending.Cancel();
+        cluster.Changed -= Wake;
+        raft.LeadershipChanged -= OnLeadershipChanged;
+        return ValueTask.CompletedTask;
+    }
+
+    private static Task<OperationResult> NoPostgres() => Task.FromResult(new OperationResult(false, "a witness has no PostgreSQL"));
+
+    private void Wake() => mailbox.Writer.TryWrite(0);
+
+    private void OnLeadershipChanged(LeadershipChange change) => Wake();
+
+    private void Post(Command command) => proposer.Post(command, TimeSpan.FromSeconds(3), null, Wake);
+}
