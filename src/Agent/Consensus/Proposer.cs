@@ -26,7 +26,12 @@ public sealed partial class Proposer(RaftNode raft, ILogger<Proposer> logger)
         try
         {
             ReadOnlyMemory<byte> outcome = await raft.ProposeAsync(new(id.Proposer, id.Sequence), entry, timeout, cancellation).ConfigureAwait(false);
-            return CommandCodec.DecodeOutcome(outcome.Span);
+            Outcome decoded = CommandCodec.DecodeOutcome(outcome.Span);
+            // The outcome comes from the Raft leader; whoever reads this node's state next must find it there.
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+            limit.CancelAfter(timeout);
+            await raft.WaitForAppliedAsync(decoded.Index, limit.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            return decoded;
         }
         catch (NoLeaderException error)
         {

@@ -133,6 +133,8 @@ public sealed partial class NodeAgent
     /// <summary>Brings a changed configuration, dynamic or local, into force: settings of the layers below at once, PostgreSQL's files when nothing else runs.</summary>
     private async Task TakeConfigurationAsync(ClusterState state)
     {
+        // Between election and promotion nothing may come before the report of the promotion.
+        if (state.Leadership is Elected { Lease: var lease } && lease.Holder == Self) return;
         if (appliedConfigVersion == state.Config.Version || Volatile.Read(ref running) is not null || state.SystemIdentifier == 0) return;
         if (observation is not { Server: PrimaryServer or StandbyServer or ServerStopped } seen || seen.ActionNumber != Interlocked.Read(ref actionNumber)) return;
         appliedConfigVersion = state.Config.Version;
