@@ -20,7 +20,10 @@ public enum EndOfWalBasis
 
 /// <summary>The end of the WAL that an instance holds and would replay before a promotion, when that is known for certain.</summary>
 /// <param name="Basis">Why it is known.</param>
-/// <param name="Lsn">The position; never beyond the real end. Zero when unknown.</param>
+/// <param name="Lsn">
+/// The position; zero when unknown. Every acknowledged commit that was received lies before it. While it is a received position it may end
+/// inside of a record that never came whole (measured: primaries flush at page boundaries), so a promotion may fork less than a record before it.
+/// </param>
 public readonly record struct KnownEndOfWal(EndOfWalBasis Basis, Lsn Lsn)
 {
     /// <summary>Whether the node may stand for election with it.</summary>

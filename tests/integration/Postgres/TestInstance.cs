@@ -164,6 +164,9 @@ public sealed class TestInstance : IAsyncDisposable
         return await command.ExecuteScalarAsync();
     }
 
+    /// <summary>The end of the last whole record: a flush position may be a page boundary inside of a record, which cannot be replayed.</summary>
+    public async Task<Lsn> EndOfRecordsAsync() => Lsn.Parse((string)(await SqlAsync("SELECT pg_current_wal_insert_lsn()::text"))!);
+
     public static int FreePort()
     {
         using TcpListener listener = new(IPAddress.Loopback, 0);
