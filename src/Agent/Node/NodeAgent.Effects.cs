@@ -134,7 +134,7 @@ public sealed partial class NodeAgent
     private async Task TakeConfigurationAsync(ClusterState state)
     {
         // Between election and promotion nothing may come before the report of the promotion.
-        if (state.Leadership is Elected { Lease: var lease } && lease.Holder == Self) return;
+        if (state.Leadership is Elected { Lease: var lease } && lease.Holder == Self && observation is not { Server: ServerStopped }) return;
         if (appliedConfigVersion == state.Config.Version || Volatile.Read(ref running) is not null || state.SystemIdentifier == 0) return;
         if (observation is not { Server: PrimaryServer or StandbyServer or ServerStopped } seen || seen.ActionNumber != Interlocked.Read(ref actionNumber)) return;
         appliedConfigVersion = state.Config.Version;

@@ -74,6 +74,10 @@ public static class Slots
                     await command.ExecuteNonQueryAsync(cancel);
                     log.Add(name);
                 }
+                catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.DuplicateObject)
+                {
+                    // It was made since the status was read: what was wanted is there.
+                }
                 catch (PostgresException e)
                 {
                     // Taken or dropped by somebody else in between: the next turn sees it.
