@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.DependencyInjection;
@@ -37,6 +38,10 @@ public sealed class ApiHost : IAsyncDisposable
         string address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
         Port = BindingAddress.Parse(address).Port;
     }
+
+    /// <summary>Every path with its methods, for the test that keeps the description of the API complete.</summary>
+    internal IEnumerable<(string Path, IReadOnlyList<string> Methods)> Routes => app.Services.GetRequiredService<EndpointDataSource>().Endpoints
+        .OfType<RouteEndpoint>().Select(static route => (route.RoutePattern.RawText!, route.Metadata.GetMetadata<HttpMethodMetadata>()!.HttpMethods));
 
     /// <summary>The port it listens on, also when 0 was asked for.</summary>
     public int Port { get; }
@@ -102,6 +107,7 @@ public sealed class ApiHost : IAsyncDisposable
         app.MapOperations(api, access);
         app.MapEvents(api);
         app.MapRaft(api, access);
+        app.MapOpenApi();
     }
 
     private static WebApplication Build(ApiOptions options, IPAddress[] addresses, Certificates? certificates, ILoggerFactory loggers)

@@ -9,14 +9,17 @@ using Patroni.Raft.Api.Json;
 
 namespace Patroni.Raft.Api.Endpoints;
 
-/// <summary>The Raft group: requests between nodes (identity) and of operators (members, transfer).</summary>
+/// <summary>The Raft group: requests between nodes (identity, joining) and of operators (members, transfer).</summary>
 internal static class RaftEndpoints
 {
+    /// <summary>Names the API of the Raft leader when this node is not it and the request needs it.</summary>
+    internal const string LeaderHeader = "Raft-Leader";
+
     public static void MapRaft(this IEndpointRouteBuilder routes, ApiContext api, AccessControl access)
     {
         routes.MapNode(access, "GET", "/raft/identity", context => Identity(context, api));
         routes.MapGet("/raft/members", (RequestDelegate)(context => Reply.Json(context, 200, PythonJsonWriter.ToBytes(api.Node, WriteMembers))));
-        routes.MapUnsafe(access, "POST", "/raft/members", context => Add(context, api));
+        routes.MapJoin(access, "POST", "/raft/members", context => Add(context, api));
         routes.MapUnsafe(access, "DELETE", "/raft/members/{**member}", context => Remove(context, api));
         routes.MapUnsafe(access, "POST", "/raft/transfer", context => Transfer(context, api));
     }
@@ -61,11 +64,11 @@ internal static class RaftEndpoints
         string address = "";
         if (refusal is null) refusal = ReadText(json.Root, "address", out address) ?? UnknownField(json.Root, "address", "name");
         if (refusal is not null) await Reply.Text(context, 400, refusal);
-        else await Done(context, await api.Node.AddRaftMemberAsync(address, context.RequestAborted));
+        else await Done(context, api, await api.Node.AddRaftMemberAsync(address, context.RequestAborted));
     }
 
     private static async Task Remove(HttpContext context, ApiContext api) =>
-        await Done(context, await api.Node.RemoveRaftMemberAsync(context.Request.RouteValues["member"] as string ?? "", context.RequestAborted));
+        await Done(context, api, await api.Node.RemoveRaftMemberAsync(context.Request.RouteValues["member"] as string ?? "", context.RequestAborted));
 
     private static async Task Transfer(HttpContext context, ApiContext api)
     {
@@ -74,10 +77,17 @@ internal static class RaftEndpoints
         string to = "";
         if (refusal is null) refusal = ReadText(json.Root, "to", out to) ?? UnknownField(json.Root, "to", "to");
         if (refusal is not null) await Reply.Text(context, 400, refusal);
-        else await Done(context, await api.Node.TransferRaftLeadershipAsync(to, context.RequestAborted));
+        else await Done(context, api, await api.Node.TransferRaftLeadershipAsync(to, context.RequestAborted));
     }
 
-    private static Task Done(HttpContext context, OperationResult result) => Reply.Text(context, result.Succeeded ? 200 : 503, result.Message);
+    private static Task Done(HttpContext context, ApiContext api, OperationResult result)
+    {
+        if (result.Succeeded) return Reply.Text(context, 200, result.Message);
+        string? leader = api.Node.Snapshot.Raft.Role == "leader" ? null : api.Node.RaftMembers.FirstOrDefault(static member => member.IsLeader)?.ApiUrl;
+        if (string.IsNullOrEmpty(leader)) return Reply.Text(context, 503, result.Message);
+        context.Response.Headers[LeaderHeader] = leader;
+        return Reply.Text(context, 409, result.Message);
+    }
 
     private static string? ReadText(JsonElement body, string name, out string value)
     {

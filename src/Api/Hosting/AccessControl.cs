@@ -41,6 +41,13 @@ internal sealed class AccessControl
         ? Unauthorized(context, refusal, "Bearer realm=\"Patroni.Raft node\"")
         : next(context);
 
+    /// <summary>Lets nodes that know the cluster's secret through, and operators.</summary>
+    public RequestDelegate ForJoining(RequestDelegate next)
+    {
+        RequestDelegate operators = ForOperators(next);
+        return context => HasNodeToken(context) ? next(context) : operators(context);
+    }
+
     private static Task Unauthorized(HttpContext context, string refusal, string scheme)
     {
         context.Response.Headers.WWWAuthenticate = scheme;
@@ -67,9 +74,15 @@ internal sealed class AccessControl
                 ? null
                 : "node requests from other machines need raft.password on all nodes, or client certificates (restapi.verify_client)";
         }
+        if (context.Request.Headers.Authorization.Count == 0) return "no auth header received";
+        return HasNodeToken(context) ? null : "not authenticated";
+    }
+
+    private bool HasNodeToken(HttpContext context)
+    {
         string? header = context.Request.Headers.Authorization;
-        if (header is null) return "no auth header received";
-        return header.StartsWith("Bearer ", StringComparison.Ordinal) && api.Node.IsNodeToken(header.AsSpan(7)) ? null : "not authenticated";
+        return api.Options.HasClusterSecret && header is not null
+            && header.StartsWith("Bearer ", StringComparison.Ordinal) && api.Node.IsNodeToken(header.AsSpan(7));
     }
 
     private static byte[] Digest(string text) => SHA256.HashData(Encoding.UTF8.GetBytes(text));
@@ -81,6 +94,10 @@ internal static class AccessControlRoutes
     /// <summary>An operator's request that changes something.</summary>
     public static void MapUnsafe(this IEndpointRouteBuilder routes, AccessControl access, string method, string path, RequestDelegate handler) =>
         routes.MapMethods(path, [method], access.ForOperators(handler));
+
+    /// <summary>A request of an operator, or of a node that wants to join.</summary>
+    public static void MapJoin(this IEndpointRouteBuilder routes, AccessControl access, string method, string path, RequestDelegate handler) =>
+        routes.MapMethods(path, [method], access.ForJoining(handler));
 
     /// <summary>A request of another node of this cluster.</summary>
     public static void MapNode(this IEndpointRouteBuilder routes, AccessControl access, string method, string path, RequestDelegate handler) =>

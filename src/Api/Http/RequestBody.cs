@@ -63,14 +63,17 @@ internal static class RequestBody
             using (JsonDocument document = JsonDocument.Parse(bytes, Strict)) root = document.RootElement.Clone();
             if (root.ValueKind != JsonValueKind.Object) return Refuse($"The request body must be a JSON object, not {Describe(root)}.");
             if (!optional && !root.EnumerateObject().Any()) return Refuse("The request body is an empty object; there is nothing to do.");
-            return HasBrokenText(root)
-                ? Refuse("The request body has text with half of a surrogate pair (\\ud800 to \\udfff); that is no Unicode text.")
-                : new(root, System.Text.Encoding.UTF8.GetString(bytes), null);
+            ReadAllText(root);
+            return new(root, System.Text.Encoding.UTF8.GetString(bytes), null);
         }
         catch (JsonException error)
         {
             string where = error.LineNumber is { } line ? $" (line {line + 1}, byte {error.BytePositionInLine + 1})" : "";
             return Refuse($"The request body is not valid JSON{where}.");
+        }
+        catch (InvalidOperationException)
+        {
+            return Refuse("The request body has text with half of a surrogate pair (\\ud800 to \\udfff); that is no Unicode text.");
         }
     }
 
@@ -88,20 +91,8 @@ internal static class RequestBody
     /// <summary>
     /// Escapes such as \ud800 pass the parser and throw where the text is used; such text must not reach the replicated log.
     /// </summary>
-    private static bool HasBrokenText(JsonElement value)
-    {
-        try
-        {
-            Walk(value);
-            return false;
-        }
-        catch (InvalidOperationException)
-        {
-            return true;
-        }
-    }
-
-    private static void Walk(JsonElement value)
+    /// <exception cref="InvalidOperationException">A text is none.</exception>
+    private static void ReadAllText(JsonElement value)
     {
         if (value.ValueKind == JsonValueKind.String)
         {
@@ -109,14 +100,14 @@ internal static class RequestBody
         }
         else if (value.ValueKind == JsonValueKind.Array)
         {
-            foreach (JsonElement item in value.EnumerateArray()) Walk(item);
+            foreach (JsonElement item in value.EnumerateArray()) ReadAllText(item);
         }
         else if (value.ValueKind == JsonValueKind.Object)
         {
             foreach (JsonProperty property in value.EnumerateObject())
             {
                 _ = property.Name;
-                Walk(property.Value);
+                ReadAllText(property.Value);
             }
         }
     }
