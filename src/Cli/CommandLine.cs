@@ -3,6 +3,8 @@ using System.CommandLine.Parsing;
 using System.Reflection;
 using Patroni.Raft.Cli.Client;
 using Patroni.Raft.Cli.Verbs;
+using Patroni.Raft.StateMachine;
+using Command = System.CommandLine.Command;
 
 namespace Patroni.Raft.Cli;
 
@@ -53,7 +55,32 @@ public static class CommandLine
         ListVerbs.AddTo(root, client, terminal);
         SwitchoverVerbs.AddTo(root, client, terminal);
         RaftVerbs.AddTo(root, client, terminal);
+        ConfigVerbs.AddTo(root, client, terminal);
+        MemberVerbs.AddTo(root, client, terminal);
+        InformationVerbs.AddTo(root, client, terminal);
+        PauseVerbs.AddTo(root, client, terminal);
+        RefuseUnknownOptions(root);
         return root;
+    }
+
+    // A misspelt option must not be taken for the name of a cluster or file.
+    private static void RefuseUnknownOptions(Command command)
+    {
+        foreach (var argument in command.Arguments)
+        {
+            argument.Validators.Add(result =>
+            {
+                if (result.Tokens.FirstOrDefault(t => t.Value.Length > 1 && t.Value.StartsWith('-')) is { } token)
+                {
+                    result.AddError($"No such option: {token.Value}");
+                }
+            });
+        }
+
+        foreach (var below in command.Subcommands)
+        {
+            RefuseUnknownOptions(below);
+        }
     }
 
     private static int WrongArguments(ParseResult parsed, Terminal terminal)
@@ -64,9 +91,25 @@ public static class CommandLine
             names.Insert(0, command.Command is RootCommand ? "patroni-raft" : command.Command.Name);
         }
 
-        terminal.Error.WriteLine("Error: " + parsed.Errors[0].Message.ReplaceLineEndings(" "));
+        terminal.Error.WriteLine("Error: " + Sentence(parsed));
         terminal.Error.WriteLine($"Try '{string.Join(' ', names)} --help' for help.");
         return 2;
+    }
+
+    private static string Sentence(ParseResult parsed)
+    {
+        var unmatched = parsed.UnmatchedTokens.FirstOrDefault();
+        if (unmatched is null)
+        {
+            return string.Join(' ', parsed.Errors[0].Message.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+        }
+
+        var command = parsed.CommandResult.Command;
+        var isOption = unmatched.StartsWith('-');
+        var known = isOption ? command.Options.SelectMany(o => o.Aliases.Append(o.Name)) : command.Subcommands.Select(c => c.Name);
+        var near = SettingHints.Nearest(unmatched, known);
+        return (isOption ? $"No such option: {unmatched}" : command.Subcommands.Count > 0 ? $"No such command '{unmatched}'" : $"Got unexpected extra argument ({unmatched})")
+            + (near is null ? "" : $"; did you mean {near}?");
     }
 }
 
@@ -85,6 +128,9 @@ internal sealed class ClientOptionSet
         root.Options.Add(_addresses);
         root.Options.Add(_insecure);
     }
+
+    /// <summary>The file of <c>-c</c>.</summary>
+    public string? File(ParseResult parsed) => parsed.GetValue(_file);
 
     /// <summary>Opens the cluster that the options point to.</summary>
     public ClusterClient Open(ParseResult parsed) =>

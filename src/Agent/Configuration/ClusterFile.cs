@@ -60,7 +60,7 @@ internal static class ClusterFile
     }
 }
 
-/// <summary><c>--set path=value</c>: the value is YAML, the path dotted.</summary>
+/// <summary><c>--set path=value</c>: the path is dotted, the value a plain one or a list or map in YAML's flow form.</summary>
 internal static class ConfigurationOverrides
 {
     public static IReadOnlyList<(ImmutableArray<string> Path, SettingValue Value)> Parse(IEnumerable<string> overrides, ICollection<ConfigurationProblem> problems)
@@ -76,7 +76,7 @@ internal static class ConfigurationOverrides
                 continue;
             }
 
-            var value = YamlDocumentReader.Read("v: " + text[(equals + 1)..], "--set " + text[..equals], problems)?.Entries[0].Value;
+            var value = ConfigurationFiles.ParseValue(text[(equals + 1)..], "--set " + text[..equals], problems);
             if (value is not null)
             {
                 result.Add(([.. path], value));

@@ -3,10 +3,11 @@ using Patroni.Raft.StateMachine;
 namespace Patroni.Raft.Agent.Configuration;
 
 /// <summary>Reads a configuration file, or a directory of them merged in alphabetical order (Patroni's rule).</summary>
-internal static class ConfigurationFiles
+public static class ConfigurationFiles
 {
     private const long MaxBytes = 16 * 1024 * 1024;
 
+    /// <summary>Reads a file or directory; <c>null</c> with problems when it cannot be read.</summary>
     public static SettingMap? Read(string path, ICollection<ConfigurationProblem> problems)
     {
         if (!Directory.Exists(path))
@@ -60,6 +61,11 @@ internal static class ConfigurationFiles
 
         return read;
     }
+
+    /// <summary>Reads one value: a list, map or quoted text in YAML's flow form, anything else as it stands (so that *:5432 needs no quotes).</summary>
+    public static SettingValue? ParseValue(string text, string source, ICollection<ConfigurationProblem> problems) => text.Trim() is ['[' or '{' or '"' or '\'', ..]
+        ? YamlDocumentReader.Read("v: " + text.Trim(), source, problems)?["v"]
+        : YamlDocumentReader.Plain(text.Trim(), 0, source);
 
     private static SettingMap? ReadFile(string path, ICollection<ConfigurationProblem> problems)
     {

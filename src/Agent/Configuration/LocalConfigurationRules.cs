@@ -114,9 +114,10 @@ internal static class LocalConfigurationRules
         var ports = new List<(string Path, string Host, int Port, SettingValue At)>();
         foreach (var path in new[] { "restapi.listen", d.Find("raft.bind_addr") is null ? "raft.self_addr" : "raft.bind_addr", "postgresql.listen" })
         {
-            if ((!witness || path != "postgresql.listen") && d.Find(path) is { } at && Endpoint.TryParse(SettingReader.Text(at), out var host, out var port))
+            if ((!witness || path != "postgresql.listen") && d.Find(path) is { } at && Endpoint.TryParse(SettingReader.Text(at), out var host, out var port)
+                && (port ?? (path == "postgresql.listen" ? 5432 : null)) is { } number)
             {
-                ports.Add((path, host, port ?? 5432, at));
+                ports.Add((path, host, number, at));
             }
         }
 

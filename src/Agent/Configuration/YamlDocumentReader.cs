@@ -110,14 +110,17 @@ internal static partial class YamlDocumentReader
             return new SettingScalar(text, SettingScalarKind.Text, Line(node), source);
         }
 
-        return text switch
-        {
-            "" or "~" or "null" or "Null" or "NULL" => new SettingNull(Line(node), source),
-            _ when Boolean().IsMatch(text) => new SettingScalar(text, SettingScalarKind.Boolean, Line(node), source),
-            _ when Number().IsMatch(text) => new SettingScalar(text, SettingScalarKind.Number, Line(node), source),
-            _ => new SettingScalar(text, SettingScalarKind.Text, Line(node), source),
-        };
+        return Plain(text, Line(node), source);
     }
+
+    /// <summary>What an unquoted scalar means.</summary>
+    public static SettingValue Plain(string text, int line, string source) => text switch
+    {
+        "" or "~" or "null" or "Null" or "NULL" => new SettingNull(line, source),
+        _ when Boolean().IsMatch(text) => new SettingScalar(text, SettingScalarKind.Boolean, line, source),
+        _ when Number().IsMatch(text) => new SettingScalar(text, SettingScalarKind.Number, line, source),
+        _ => new SettingScalar(text, SettingScalarKind.Text, line, source),
+    };
 
     private static int Line(YamlNode node) => (int)node.Start.Line;
 

@@ -12,7 +12,8 @@ namespace Patroni.Raft.Cli.Client;
 /// <summary>An answer of the API.</summary>
 /// <param name="Status">HTTP status.</param>
 /// <param name="Body">Text of the body.</param>
-public sealed record ApiAnswer(int Status, string Body)
+/// <param name="ETag">Version of what was read; <c>null</c> when there is none.</param>
+public sealed record ApiAnswer(int Status, string Body, string? ETag = null)
 {
     /// <summary>2xx.</summary>
     public bool IsSuccess => Status is >= 200 and < 300;
@@ -86,8 +87,8 @@ public sealed class ApiClient : IDisposable
 
     /// <summary>Sends a change to <paramref name="preferred"/>, else to the next node that can be reached.</summary>
     /// <exception cref="CliException">No node can be reached, or the outcome is unknown.</exception>
-    public Task<ApiAnswer> ChangeAsync(Uri? preferred, HttpMethod method, string path, SettingValue? body, CancellationToken stop) =>
-        FirstAsync(preferred is null ? _nodes : _nodes.Where(n => n != preferred).Prepend(preferred), method, path, body, ChangeTimeout, stop);
+    public Task<ApiAnswer> ChangeAsync(Uri? preferred, HttpMethod method, string path, SettingValue? body, CancellationToken stop, string? ifMatch = null) =>
+        FirstAsync(preferred is null ? _nodes : _nodes.Where(n => n != preferred).Prepend(preferred), method, path, body, ChangeTimeout, stop, ifMatch);
 
     /// <summary>Sends a change to this node only.</summary>
     /// <exception cref="CliException">It cannot be reached, or the outcome is unknown.</exception>
@@ -100,14 +101,14 @@ public sealed class ApiClient : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _http.Dispose();
 
-    private async Task<ApiAnswer> FirstAsync(IEnumerable<Uri> nodes, HttpMethod method, string path, SettingValue? body, TimeSpan timeout, CancellationToken stop)
+    private async Task<ApiAnswer> FirstAsync(IEnumerable<Uri> nodes, HttpMethod method, string path, SettingValue? body, TimeSpan timeout, CancellationToken stop, string? ifMatch = null)
     {
         var failures = new List<string>();
         foreach (var node in nodes.ToList())
         {
             try
             {
-                return await SendAsync(node, method, path, body, timeout, stop).ConfigureAwait(false);
+                return await SendAsync(node, method, path, body, timeout, stop, ifMatch).ConfigureAwait(false);
             }
             catch (HttpRequestException e) when (method == HttpMethod.Get || e.HttpRequestError is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError)
             {
@@ -128,7 +129,7 @@ public sealed class ApiClient : IDisposable
             : "no node can be reached: " + string.Join(", ", failures));
     }
 
-    private async Task<ApiAnswer> SendAsync(Uri node, HttpMethod method, string path, SettingValue? body, TimeSpan timeout, CancellationToken stop)
+    private async Task<ApiAnswer> SendAsync(Uri node, HttpMethod method, string path, SettingValue? body, TimeSpan timeout, CancellationToken stop, string? ifMatch = null)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(stop);
         limit.CancelAfter(timeout);
@@ -143,10 +144,15 @@ public sealed class ApiClient : IDisposable
             request.Headers.Authorization = new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{c.Username}:{c.Password}")));
         }
 
+        if (ifMatch is not null)
+        {
+            request.Headers.TryAddWithoutValidation("If-Match", ifMatch);
+        }
+
         try
         {
             using var answer = await _http.SendAsync(request, limit.Token).ConfigureAwait(false);
-            return new((int)answer.StatusCode, await answer.Content.ReadAsStringAsync(limit.Token).ConfigureAwait(false));
+            return new((int)answer.StatusCode, await answer.Content.ReadAsStringAsync(limit.Token).ConfigureAwait(false), answer.Headers.ETag?.ToString());
         }
         catch (OperationCanceledException) when (!stop.IsCancellationRequested)
         {

@@ -30,15 +30,18 @@ public static class SettingHints
     /// <summary>The sentence for an unknown key, with the nearest known one or the place where the key belongs.</summary>
     public static string Unknown(SettingSchema root, SettingSchema parent, string key)
     {
-        if (Nearest(key, parent.Children.Select(c => c.Key)) is { } near)
-        {
-            return $"is not a known key; did you mean '{near}'?";
-        }
-
+        // The very word at another place is a better guess than a similar one here: ttl is not a misspelt ctl.
         var elsewhere = root.Walk()
             .Where(s => string.Equals(s.Setting.Key, key, StringComparison.Ordinal))
             .Select(s => s.Path).FirstOrDefault();
-        return elsewhere is null ? "is not a known key" : $"is not a known key here; did you mean '{elsewhere}'?";
+        if (elsewhere is not null)
+        {
+            return $"is not a known key here; did you mean '{elsewhere}'?";
+        }
+
+        return Nearest(key, parent.Children.Select(c => c.Key)) is { } near
+            ? $"is not a known key; did you mean '{near}'?"
+            : "is not a known key";
     }
 
     /// <summary>The known word that a misspelt one probably meant; <c>null</c> when none is near enough.</summary>
