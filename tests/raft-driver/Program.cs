@@ -38,7 +38,7 @@ try
     Console.Out.WriteLine("started");
     Console.Out.Flush();
     var commands = new CommandLoop(node, machine);
-    await Task.WhenAny(commands.RunAsync(), node.Stopped);
+    await Task.WhenAny(Task.Run(commands.RunAsync), node.Stopped);
     if (node.Stopped.IsFaulted)
     {
         Console.Error.WriteLine(node.Stopped.Exception!.InnerException!.Message);

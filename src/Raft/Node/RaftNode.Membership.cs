@@ -86,8 +86,9 @@ public sealed partial class RaftNode
     }
 
     /// <summary>
-    /// Lets leaders resign until the named one leads: the library has no transfer to a chosen node (finding 13). The group has no
-    /// leader for a moment at each try.
+    /// Makes the named member lead. The library can only let a leader resign, and then the node with the shortest election timeout wins each
+    /// time (finding 13); so all others are asked to stand aside until the target leads or its time is over. The group has no
+    /// leader for about one election timeout at each try.
     /// </summary>
     /// <returns>Whether it leads now.</returns>
     public async Task<bool> TransferAsync(EndPoint target, TimeSpan timeout, CancellationToken cancellationToken)
@@ -110,17 +111,83 @@ public sealed partial class RaftNode
                         return true;
                     }
 
-                    await ResignAsync(limit.Token).ConfigureAwait(false);
+                    await AskToStandAsideAsync(leader, target, limit.Token).ConfigureAwait(false);
                 }
 
-                var moved = leadershipMoved.Task;
-                await Task.WhenAny(moved, Task.Delay(options.ElectionTimeoutUpper, limit.Token)).ConfigureAwait(false);
+                using var pause = CancellationTokenSource.CreateLinkedTokenSource(limit.Token);
+                pause.CancelAfter(StandAsideTime);
+                while (!target.Equals(LeaderEndPoint) && !pause.IsCancellationRequested)
+                {
+                    await Task.WhenAny(leadershipMoved.Task, Task.Delay(LookInterval, pause.Token)).ConfigureAwait(false);
+                }
+
                 limit.Token.ThrowIfCancellationRequested();
             }
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             return target.Equals(LeaderEndPoint);
+        }
+    }
+
+    private TimeSpan StandAsideTime => (3 * options.ElectionTimeoutUpper) + LookInterval;
+
+    /// <summary>The followers first, so that none of them is ahead of the target when the leader resigns.</summary>
+    private async Task AskToStandAsideAsync(EndPoint leader, EndPoint target, CancellationToken token)
+    {
+        var followers = Members.Where(member => !member.Equals(target) && !member.Equals(leader));
+        await Task.WhenAll(followers.Select(AskAsync)).ConfigureAwait(false);
+        await AskAsync(leader).ConfigureAwait(false);
+
+        async Task AskAsync(EndPoint member)
+        {
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(token);
+            limit.CancelAfter(options.ElectionTimeoutUpper);
+            try
+            {
+                await (member.Equals(SelfEndPoint)
+                    ? StandAsideAsync(target, StandAsideTime, limit.Token)
+                    : client.StandAsideAsync(member, target, StandAsideTime, limit.Token)).ConfigureAwait(false);
+            }
+            catch (Exception e) when (e is IOException or OperationCanceledException)
+            {
+                // Down or slow: it will hardly be the next leader, and if so the next try follows.
+            }
+        }
+    }
+
+    private async Task StandAsideAsync(EndPoint target, TimeSpan duration, CancellationToken token)
+    {
+        if (cluster is not { } running || target.Equals(SelfEndPoint))
+        {
+            return;
+        }
+
+        if (IsLeading(running))
+        {
+            await ResignAsync(token).ConfigureAwait(false);
+        }
+
+        await running.EnableStandbyModeAsync(token).ConfigureAwait(false);
+        _ = Task.Run(() => StandAgainAsync(running, target, duration), CancellationToken.None);
+    }
+
+    private async Task StandAgainAsync(RaftCluster running, EndPoint target, TimeSpan duration)
+    {
+        try
+        {
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(stopping.Token);
+            limit.CancelAfter(duration);
+            while (!limit.IsCancellationRequested && !target.Equals(running.Leader?.EndPoint))
+            {
+                await Task.WhenAny(leadershipMoved.Task, Task.Delay(LookInterval, limit.Token)).ConfigureAwait(false);
+            }
+
+            await running.RevertToNormalModeAsync(stopping.Token).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
+        {
+            // The node is being stopped.
         }
     }
 

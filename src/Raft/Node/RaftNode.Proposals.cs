@@ -256,6 +256,8 @@ public sealed partial class RaftNode
 
         public void Invite() => node.invited = true;
 
+        public Task StandAsideAsync(EndPoint target, TimeSpan duration, CancellationToken token) => node.StandAsideAsync(target, duration, token);
+
         public async Task<(ForwardStatus Status, ReadOnlyMemory<byte> Outcome)> ProposeForwardedAsync(
             ProposalId id, ReadOnlyMemory<byte> payload, TimeSpan timeout, CancellationToken token)
         {

@@ -253,6 +253,7 @@ public sealed partial class RaftNode : IAsyncDisposable
             var configuration = GroupConfiguration.Empty;
             if (!options.Join)
             {
+                RaftOptionsValidator.RequireSelfAmongInitial(options);
                 var formation = new Formation(SelfEndPoint, options.InitialMembers, meta.Incarnation, client, logger);
                 UpdateMeta(meta with { Formation = await formation.WaitAsync(token).ConfigureAwait(false) });
                 configuration = new GroupConfiguration(options.InitialMembers);

@@ -31,12 +31,18 @@ internal static class RaftOptionsValidator
         }
 
         ImmutableArray<EndPoint> initial = options.InitialMembers.IsDefaultOrEmpty ? [options.SelfEndPoint] : [.. options.InitialMembers.Distinct()];
-        if (!options.Join && !initial.Contains(options.SelfEndPoint))
-        {
-            throw Refuse($"raft.self_addr {RaftAddress.Format(options.SelfEndPoint)} is not among the initial members.");
-        }
-
         return options with { InitialMembers = initial };
+    }
+
+    /// <summary>Before a first formation only: later the log knows the members.</summary>
+    /// <exception cref="RaftStartException">This node would form a group without itself.</exception>
+    public static void RequireSelfAmongInitial(RaftOptions options)
+    {
+        if (!options.InitialMembers.Contains(options.SelfEndPoint))
+        {
+            throw Refuse(
+                $"raft.self_addr {RaftAddress.Format(options.SelfEndPoint)} is not among the initial members: a further node of an existing group needs raft.join.");
+        }
     }
 
     private static RaftStartException Refuse(string message) => new(RaftStartFailure.Configuration, message);

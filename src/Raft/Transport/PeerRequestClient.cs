@@ -22,6 +22,16 @@ internal sealed class PeerRequestClient(PeerDialer dialer) : IAsyncDisposable
     public async Task InviteAsync(EndPoint peer, CancellationToken token)
         => await AskAsync(peer, [(byte)RequestKind.Invite], token).ConfigureAwait(false);
 
+    /// <summary>See <see cref="IPeerRequests.StandAsideAsync"/>.</summary>
+    public async Task StandAsideAsync(EndPoint peer, EndPoint target, TimeSpan duration, CancellationToken token)
+    {
+        var request = new ByteWriter();
+        request.Byte((byte)RequestKind.StandAside);
+        request.Int64((long)duration.TotalMilliseconds);
+        request.Text(RaftAddress.Format(target));
+        await AskAsync(peer, request.ToArray(), token).ConfigureAwait(false);
+    }
+
     public async Task<(ForwardStatus Status, ReadOnlyMemory<byte> Outcome)> ForwardAsync(
         EndPoint leader, ProposalId id, ReadOnlyMemory<byte> payload, TimeSpan timeout, CancellationToken token)
     {
@@ -65,6 +75,13 @@ internal sealed class PeerRequestClient(PeerDialer dialer) : IAsyncDisposable
     private async Task<byte[]> AskAsync(EndPoint peer, byte[] request, CancellationToken token)
     {
         var lazy = links.GetOrAdd(peer, key => new Lazy<Task<Link>>(() => OpenAsync(key)));
+        if (lazy is { IsValueCreated: true, Value: { IsCompletedSuccessfully: true, Result.IsBroken: true } })
+        {
+            // The peer was restarted since the last request: nothing of this one was sent.
+            links.TryRemove(new KeyValuePair<EndPoint, Lazy<Task<Link>>>(peer, lazy));
+            lazy = links.GetOrAdd(peer, key => new Lazy<Task<Link>>(() => OpenAsync(key)));
+        }
+
         try
         {
             var link = await lazy.Value.WaitAsync(token).ConfigureAwait(false);
@@ -110,6 +127,8 @@ internal sealed class PeerRequestClient(PeerDialer dialer) : IAsyncDisposable
             this.stream = stream;
             _ = ReadLoopAsync();
         }
+
+        public bool IsBroken => broken;
 
         public TimeSpan SinceReceived => Stopwatch.GetElapsedTime(Volatile.Read(ref lastReceived));
 

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Net;
 using Patroni.Raft.Consensus.Log;
 
 namespace Patroni.Raft.Consensus.Transport;
@@ -63,6 +64,10 @@ internal static class PeerRequestServer
             case RequestKind.Invite when sameGroup:
                 requests.Invite();
                 break;
+            case RequestKind.StandAside when sameGroup:
+                var (target, duration) = ReadStandAside(request.Span);
+                await requests.StandAsideAsync(target, duration, token).ConfigureAwait(false);
+                break;
             case RequestKind.Forward when sameGroup:
                 var (id, timeout, payload) = ReadForward(request);
                 var (status, outcome) = await requests.ProposeForwardedAsync(id, payload, timeout, token).ConfigureAwait(false);
@@ -74,7 +79,7 @@ internal static class PeerRequestServer
                 var index = await requests.ReadIndexAsync(wait, token).ConfigureAwait(false);
                 answer.Int64(index ?? -1);
                 break;
-            case RequestKind.Invite:
+            case RequestKind.Invite or RequestKind.StandAside:
                 break;
             case RequestKind.Forward:
                 answer.Byte((byte)ForwardStatus.NotLeader);
@@ -86,6 +91,13 @@ internal static class PeerRequestServer
             default:
                 throw new InvalidDataException($"Request {(byte)kind} is not known to this version.");
         }
+    }
+
+    private static (EndPoint Target, TimeSpan Duration) ReadStandAside(ReadOnlySpan<byte> request)
+    {
+        var reader = new ByteReader(request[1..]);
+        var duration = TimeSpan.FromMilliseconds(reader.Int64());
+        return (RaftAddress.Parse(reader.Text()), duration);
     }
 
     private static (ProposalId Id, TimeSpan Timeout, ReadOnlyMemory<byte> Payload) ReadForward(ReadOnlyMemory<byte> request)

@@ -10,6 +10,7 @@ internal enum RequestKind : byte
     Forward = 2,
     ReadIndex = 3,
     Invite = 4,
+    StandAside = 5,
 }
 
 /// <summary>How a forwarded proposal ended.</summary>
@@ -128,6 +129,12 @@ internal interface IPeerRequests
 
     /// <summary>The leader is about to add this empty node: from now on consensus connections are welcome.</summary>
     void Invite();
+
+    /// <summary>
+    /// Asked by a node that transfers leadership: do not stand for election until <paramref name="target"/> leads or the time is over;
+    /// a leader resigns. Votes are given as always.
+    /// </summary>
+    Task StandAsideAsync(EndPoint target, TimeSpan duration, CancellationToken token);
 
     /// <summary>Whether consensus connections are welcome: not while this node waits, empty, to be added.</summary>
     bool AcceptsConsensus { get; }

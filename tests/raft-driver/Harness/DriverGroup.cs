@@ -111,7 +111,19 @@ public sealed class DriverGroup : IDisposable
     public async Task<IReadOnlyList<IReadOnlyDictionary<string, string>>> ConvergeAsync(TimeSpan? timeout = null)
     {
         IReadOnlyDictionary<string, string>[] states = [];
-        await EventuallyAsync(
+        try
+        {
+            await AgreeAsync();
+        }
+        catch (TimeoutException e)
+        {
+            var found = states.Select(state => string.Join(' ', state.Select(pair => $"{pair.Key}={pair.Value}")));
+            throw new TimeoutException($"{e.Message}:\n{string.Join('\n', found)}\n{string.Join("\n---\n", Running.Select(node => this[node].Errors))}", e);
+        }
+
+        return states;
+
+        Task AgreeAsync() => EventuallyAsync(
             async () =>
             {
                 states = await Task.WhenAll(Running.Select(node => this[node].StatusAsync()));
@@ -120,7 +132,6 @@ public sealed class DriverGroup : IDisposable
             },
             "equal applied indexes",
             timeout);
-        return states;
     }
 
     public static async Task EventuallyAsync(Func<Task<bool>> condition, string what, TimeSpan? timeout = null)

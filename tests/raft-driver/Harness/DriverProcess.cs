@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Reflection;
 using System.Runtime.InteropServices;
 
 namespace Patroni.Raft.RaftDriver.Harness;
@@ -27,7 +28,10 @@ public sealed partial class DriverProcess : IDisposable
     /// <summary>The driver's own assembly, or a native executable named by RAFT_DRIVER.</summary>
     private static string[] Executable => Environment.GetEnvironmentVariable("RAFT_DRIVER") is { Length: > 0 } native
         ? [native]
-        : [Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", Path.Combine(AppContext.BaseDirectory, "Patroni.Raft.RaftDriver.dll")];
+        : [Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", OwnPath];
+
+    private static string OwnPath => typeof(DriverProcess).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
+        .Single(attribute => attribute.Key == "DriverPath").Value!;
 
     /// <summary>The first line: "started", or "refused ..." with the reason.</summary>
     public Task<string> Started => first.Task;
@@ -88,7 +92,28 @@ public sealed partial class DriverProcess : IDisposable
         process.WaitForExit();
     }
 
-    public void Stop() => _ = Signal(process.Id, SigStop);
+    /// <summary>Stops all threads; on a busy machine they go on for a while after the signal was sent, so this waits until each is stopped.</summary>
+    public void Stop()
+    {
+        _ = Signal(process.Id, SigStop);
+        while (!process.HasExited && !Directory.GetDirectories($"/proc/{process.Id}/task").All(IsStopped))
+        {
+            Thread.Sleep(1);
+        }
+
+        static bool IsStopped(string thread)
+        {
+            try
+            {
+                var stat = File.ReadAllText(Path.Combine(thread, "stat"));
+                return stat[(stat.LastIndexOf(')') + 2)..][0] is 'T' or 't' or 'Z';
+            }
+            catch (IOException)
+            {
+                return true;
+            }
+        }
+    }
 
     public void Continue() => _ = Signal(process.Id, SigCont);
 

@@ -60,7 +60,7 @@ public sealed class SecurityTests
         var options = Options("127.0.0.1");
         Assert.Throws<RaftStartException>(() => RaftOptionsValidator.Validate(options with { ElectionTimeoutUpper = options.ElectionTimeoutLower }));
         Assert.Throws<RaftStartException>(() => RaftOptionsValidator.Validate(options with { Security = RaftSecurity.Password("short", "demo") }));
-        Assert.Throws<RaftStartException>(() => RaftOptionsValidator.Validate(options with { InitialMembers = [RaftAddress.Parse("127.0.0.1:9")] }));
+        Assert.Throws<RaftStartException>(() => RaftOptionsValidator.RequireSelfAmongInitial(options with { InitialMembers = [RaftAddress.Parse("127.0.0.1:9")] }));
     }
 
     [Theory]
