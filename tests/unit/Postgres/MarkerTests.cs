@@ -1,0 +1,67 @@
+using Patroni.Raft.Postgres.Directories;
+using Patroni.Raft.StateMachine;
+using Xunit;
+
+namespace Patroni.Raft.UnitTests.Postgres;
+
+public sealed class MarkerTests : IDisposable
+{
+    private readonly string _directory = Directory.CreateTempSubdirectory("marker-").FullName;
+
+    [Fact]
+    public void A_promotion_marker_is_own_foreign_damaged_or_absent()
+    {
+        NodeName self = new("node 1"), other = new("node2");
+        Incarnation life = new(0xabcdef);
+        Assert.IsType<PromotionMarkerState.None>(PromotionMarker.Read(_directory, self, life));
+        PromotionMarker marker = new(new(2, 4711), new(3), self, life);
+        marker.Write(_directory);
+        Assert.Equal(marker, Assert.IsType<PromotionMarkerState.Own>(PromotionMarker.Read(_directory, self, life)).Marker);
+        Assert.IsType<PromotionMarkerState.Foreign>(PromotionMarker.Read(_directory, other, life));
+        Assert.IsType<PromotionMarkerState.Foreign>(PromotionMarker.Read(_directory, self, new(1)));
+        string path = Path.Combine(_directory, PromotionMarker.FileName);
+        File.WriteAllText(path, File.ReadAllText(path)[..10]);
+        Assert.IsType<PromotionMarkerState.Damaged>(PromotionMarker.Read(_directory, self, life));
+        PromotionMarker.Remove(_directory);
+        Assert.IsType<PromotionMarkerState.None>(PromotionMarker.Read(_directory, self, life));
+    }
+
+    [Fact]
+    public void An_incarnation_belongs_to_one_node_and_is_drawn_anew()
+    {
+        NodeName self = new("a");
+        Assert.Equal(Incarnation.None, DataIncarnation.Read(_directory, self));
+        Incarnation first = DataIncarnation.ReadOrDraw(_directory, self);
+        Assert.NotEqual(Incarnation.None, first);
+        Assert.Equal(first, DataIncarnation.ReadOrDraw(_directory, self));
+        Assert.Equal(Incarnation.None, DataIncarnation.Read(_directory, new("b")));
+        Assert.NotEqual(first, DataIncarnation.Draw(_directory, self));
+    }
+
+    [Fact]
+    public void Unfinished_work_is_found_for_its_directory_only_and_damage_counts_as_unfinished()
+    {
+        DirectoryWork.Begin(_directory, DirectoryWorkKind.Rewind, "/data/x", "host:1\nevil");
+        DirectoryWork? work = DirectoryWork.Find(_directory, "/data/x");
+        Assert.Equal((DirectoryWorkKind.Rewind, "host:1 evil"), (work!.Kind, work.Source));
+        Assert.Null(DirectoryWork.Find(_directory, "/data/y"));
+        File.WriteAllText(DirectoryWork.PathIn(_directory), "Rew");
+        Assert.Equal(DirectoryWorkKind.Clone, DirectoryWork.Find(_directory, "/data/x")!.Kind);
+        DirectoryWork.Abandon(_directory);
+        Assert.Null(DirectoryWork.Find(_directory, "/data/x"));
+    }
+
+    [Fact]
+    public void Durable_files_are_private_and_replaced_whole()
+    {
+        string path = Path.Combine(_directory, "secret");
+        Assert.True(DurableFile.WriteIfChanged(path, "one"));
+        Assert.False(DurableFile.WriteIfChanged(path, "one"));
+        Assert.True(DurableFile.WriteIfChanged(path, "two"));
+        Assert.Equal("two", File.ReadAllText(path));
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(path));
+        Assert.Single(Directory.GetFiles(_directory));
+    }
+
+    public void Dispose() => Directory.Delete(_directory, recursive: true);
+}
