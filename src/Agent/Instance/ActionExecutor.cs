@@ -27,7 +27,13 @@ public readonly record struct ActionOutcome(string? Failure)
 /// <summary>
 /// Executes actions on the instance, one at a time. Decides nothing: what may be done was decided before, and what came of it is observed afterwards.
 /// </summary>
-public sealed partial class ActionExecutor(LocalInstance instance, NodeName self, Action<string> progress, ILogger<ActionExecutor> logger)
+/// <param name="instance">The instance.</param>
+/// <param name="self">This node.</param>
+/// <param name="permits">Whether the lease of an epoch still permits a writable instance; asked once more right before it is ordered.</param>
+/// <param name="progress">Gets what is being done, in words.</param>
+/// <param name="logger">Log.</param>
+public sealed partial class ActionExecutor(
+    LocalInstance instance, NodeName self, Func<Epoch, bool> permits, Action<string> progress, ILogger<ActionExecutor> logger)
 {
     private static readonly TimeSpan CheckpointLimit = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan FenceLimit = TimeSpan.FromSeconds(10);
@@ -97,6 +103,7 @@ public sealed partial class ActionExecutor(LocalInstance instance, NodeName self
         (ControlData? control, string? error) = await DataDirectory.ReadControlDataAsync(instance.Settings, cancellation).ConfigureAwait(false);
         if (control is null) return new(error!);
         if (instance.Configuration.Write(role, control.MajorVersion) is ConfigurationWrite.Refused refused) return new(refused.Reason);
+        if (mode == LaunchMode.Primary && !permits(epoch)) return new($"the lease of epoch {epoch} ended before PostgreSQL was started");
         LaunchResult launch = instance.Controller.Launch(new(mode, epoch, instance.Configuration.CommandLine(mode, control)));
         if (launch is not LaunchResult.Launched launched) return new(((LaunchResult.Refused)launch).Reason);
         TimeSpan limit = TimeSpan.FromMilliseconds(context.State.Settings.PrimaryStartTimeoutMs);
@@ -119,6 +126,7 @@ public sealed partial class ActionExecutor(LocalInstance instance, NodeName self
         progress("promoting");
         if (await HookCommand.RunAsync(instance.Settings.PrePromote, TimeSpan.FromSeconds(60), cancellation).ConfigureAwait(false) is { } failure)
             return new($"pre_promote failed: {failure}");
+        if (!permits(action.Epoch)) return new($"the lease of epoch {action.Epoch} ended before the promotion was ordered");
         var marker = new PromotionMarker(action.Epoch, context.Timeline, self, context.Incarnation);
         if (instance.Controller.Promote(marker) is SignalResult.Refused refused) return new(refused.Reason);
         TimeSpan limit = TimeSpan.FromMilliseconds(context.State.Settings.PrimaryStartTimeoutMs);

@@ -53,7 +53,7 @@ public sealed partial class NodeAgent : INode, IAsyncDisposable
         PostgresSettings settings = AgentSettings.ForPostgres(configuration.Current, DynamicConfiguration.Default);
         instance = new(settings, loggers);
         observer = new(instance, Self);
-        executor = new(instance, Self, text => { job = text; Wake(); }, loggers.CreateLogger<ActionExecutor>());
+        executor = new(instance, Self, epoch => keeper.Held is { } held && held.Epoch == epoch && held.Permits(BootClock.NowMs), text => { job = text; Wake(); }, loggers.CreateLogger<ActionExecutor>());
         leaseFile = new(settings.DataDir);
         fence = new(FenceFromWatch);
         callbacks = new(loggers.CreateLogger<Callbacks>());
@@ -79,7 +79,7 @@ public sealed partial class NodeAgent : INode, IAsyncDisposable
         Task looking = observer.RunAsync(() => Interlocked.Read(ref actionNumber), ObserveInterval, Publish, ending.Token);
         Task catchingUp = CatchUpAsync();
         Task turning = TurnsAsync();
-        Task first = await Task.WhenAny(ended.Task, raft.Stopped, turning).ConfigureAwait(false);
+        Task first = await Task.WhenAny(ended.Task, raft.Stopped, turning, looking).ConfigureAwait(false);
         int code = await ExitCodeAsync(first).ConfigureAwait(false);
         await ending.CancelAsync().ConfigureAwait(false);
         Wake();
@@ -109,7 +109,7 @@ public sealed partial class NodeAgent : INode, IAsyncDisposable
     {
         if (first == ended.Task) return await ended.Task.ConfigureAwait(false);
         // The log stopped (failed disk, an entry of a later version) or the loop broke an invariant: without either there is no lease to keep.
-        string reason = first.Exception?.InnerException?.Message ?? "the HA loop ended";
+        string reason = first.Exception?.InnerException?.Message ?? "the HA loop or the observation of PostgreSQL ended";
         LogBroken(reason);
         if (fence.IsArmed) await instance.Controller.FenceAsync(FenceLimit).ConfigureAwait(false);
         return 1;
@@ -173,6 +173,11 @@ public sealed partial class NodeAgent : INode, IAsyncDisposable
 
     private void FenceFromWatch(string reason)
     {
+        if (Volatile.Read(ref running) is null && instance.Controller.VerifyStopped() is not null)
+        {
+            fence.Disarm();
+            return;
+        }
         LogFence(reason);
         FenceReport report = instance.Controller.Fence(FenceLimit);
         if (report.Proof is not null && Volatile.Read(ref running) is null) fence.Disarm();
