@@ -218,6 +218,24 @@ public sealed class HealthRulesTests
         Assert.True(Passes("/liveness", snapshot with { LastTurnMs = Now - ageMs, State = cluster.State }));
     }
 
+    [Theory]
+    [InlineData(HealthCheck.Primary, "")]
+    [InlineData(HealthCheck.Replica, "?lag=16MB")]
+    [InlineData(HealthCheck.Readiness, "")]
+    public void A_health_check_allocates_nothing(object check, string query)
+    {
+        var kind = (HealthCheck)check;
+        var view = new StatusView(Snapshot(1));
+        long Run(int times)
+        {
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            for (int i = 0; i < times; i++) HealthRules.Passes(kind, view, Now, HealthQuery.Parse(query));
+            return GC.GetAllocatedBytesForCurrentThread() - before;
+        }
+        Run(10);
+        Assert.Equal(0, Run(1000));
+    }
+
     private static NodeSnapshot Snapshot(int node) => RecordedCluster.Snapshot(RecordedCluster.Create(), node);
 
     private static NodeSnapshot Change(int node, Func<MemberReport, MemberReport> change)
