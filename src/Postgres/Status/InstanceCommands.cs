@@ -21,6 +21,7 @@ public readonly record struct CommandResult(string? Error)
 public sealed class InstanceCommands(PostgresSettings settings) : IAsyncDisposable
 {
     private static readonly TimeSpan PromotionPoll = TimeSpan.FromMilliseconds(2);
+    private static readonly TimeSpan ReconnectPause = TimeSpan.FromMilliseconds(20);
     private readonly LocalServer _server = LocalServer.Of(settings, null);
 
     /// <summary>
@@ -45,35 +46,45 @@ public sealed class InstanceCommands(PostgresSettings settings) : IAsyncDisposab
     }
 
     /// <summary>
-    /// Waits until a promotion is through: the server has left recovery and accepts writes. Null when time runs out or the
-    /// connection breaks; else the new timeline and the position where it began.
+    /// Waits until a promotion is through: the server has left recovery and accepts writes. Null when time runs out or the server is
+    /// gone; else the new timeline and the position where it began. A connection that fails is tried again: it says nothing about the promotion.
     /// </summary>
     /// <param name="limit">primary_start_timeout.</param>
     /// <param name="cancel">Stops waiting; the promotion goes on.</param>
     public async Task<PromotionOutcome?> WaitPromotedAsync(TimeSpan limit, CancellationToken cancel)
     {
         long begin = Stopwatch.GetTimestamp();
-        try
+        while (Stopwatch.GetElapsedTime(begin) < limit && !cancel.IsCancellationRequested)
         {
-            await using NpgsqlConnection connection = await _server.OpenAsync(cancel);
-            await using NpgsqlCommand command = new("SELECT pg_catalog.pg_is_in_recovery()", connection);
-            await command.PrepareAsync(cancel);
-            while ((bool)(await command.ExecuteScalarAsync(cancel))!)
+            try
             {
-                if (Stopwatch.GetElapsedTime(begin) >= limit) return null;
-                await Task.Delay(PromotionPoll, cancel);
+                if (await PollPromotionAsync(begin, limit, cancel) is { } outcome) return outcome;
             }
-            command.CommandText = "SELECT pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 1, 8)";
-            TimelineId timeline = new(uint.Parse((string)(await command.ExecuteScalarAsync(cancel))!, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture));
-            // The file is written before recovery ends (StartupXLOG, writeTimeLineHistory).
-            string path = Path.Combine(settings.DataDir, "pg_wal", TimelineHistory.FileName(timeline));
-            TimelineHistory? history = Directories.DurableFile.ReadOrNull(path) is { } text ? TimelineHistory.Parse(timeline, text) : null;
-            return history is { Ancestors: [.., var last] } ? new(timeline, last.SwitchPoint, history, Stopwatch.GetElapsedTime(begin)) : null;
+            catch (Exception e) when (IsExpected(e))
+            {
+                if (Processes.PostmasterPidFile.Read(settings.DataDir) is not { } file || Processes.ProcFs.ReadStat(file.Pid) is null or { State: 'Z' }) return null;
+            }
+            await Task.Delay(ReconnectPause, CancellationToken.None);
         }
-        catch (Exception e) when (IsExpected(e))
+        return null;
+    }
+
+    private async Task<PromotionOutcome?> PollPromotionAsync(long begin, TimeSpan limit, CancellationToken cancel)
+    {
+        await using NpgsqlConnection connection = await _server.OpenAsync(cancel);
+        await using NpgsqlCommand command = new("SELECT pg_catalog.pg_is_in_recovery()", connection);
+        await command.PrepareAsync(cancel);
+        while ((bool)(await command.ExecuteScalarAsync(cancel))!)
         {
-            return null;
+            if (Stopwatch.GetElapsedTime(begin) >= limit) return null;
+            await Task.Delay(PromotionPoll, cancel);
         }
+        await using NpgsqlCommand current = new("SELECT pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 1, 8)", connection);
+        TimelineId timeline = new(uint.Parse((string)(await current.ExecuteScalarAsync(cancel))!, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture));
+        // The file is written before recovery ends (StartupXLOG, writeTimeLineHistory).
+        string path = Path.Combine(settings.DataDir, "pg_wal", TimelineHistory.FileName(timeline));
+        TimelineHistory? history = Directories.DurableFile.ReadOrNull(path) is { } text ? TimelineHistory.Parse(timeline, text) : null;
+        return history is { Ancestors: [.., var last] } ? new(timeline, last.SwitchPoint, history, Stopwatch.GetElapsedTime(begin)) : null;
     }
 
     /// <summary>

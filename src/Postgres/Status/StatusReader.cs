@@ -14,6 +14,7 @@ public sealed class StatusReader : IAsyncDisposable
     private readonly LocalServer _server;
     private readonly PostgresSettings _settings;
     private StatusSession? _session;
+    private volatile bool _disposed;
 
     /// <summary>Connects at the first call.</summary>
     public StatusReader(PostgresSettings settings)
@@ -36,7 +37,6 @@ public sealed class StatusReader : IAsyncDisposable
         }
         catch (TimeoutException)
         {
-            _session = null;
             _ = Task.Run(async () =>
             {
                 cancel.Cancel();
@@ -57,8 +57,7 @@ public sealed class StatusReader : IAsyncDisposable
             {
                 session ??= await StatusSession.OpenAsync(_server, _settings, cancel);
                 InstanceStatus status = await session.ReadAsync(cancel);
-                cancel.ThrowIfCancellationRequested();
-                _session = session;
+                await KeepAsync(session, cancel);
                 return new StatusResult.Answered(status, Stopwatch.GetElapsedTime(begin));
             }
             catch (Exception e) when (e is NpgsqlException or SocketException or IOException or OperationCanceledException or InvalidOperationException or TimeoutException)
@@ -70,6 +69,13 @@ public sealed class StatusReader : IAsyncDisposable
                 return Classify(e, begin);
             }
         }
+    }
+
+    // An answer that came too late does not displace the connection of a later call, nor outlive the reader.
+    private async Task KeepAsync(StatusSession session, CancellationToken cancel)
+    {
+        if (cancel.IsCancellationRequested || Interlocked.CompareExchange(ref _session, session, null) is not null) await session.DisposeAsync();
+        else if (_disposed && Interlocked.Exchange(ref _session, null) is { } late) await late.DisposeAsync();
     }
 
     private static StatusResult Classify(Exception e, long begin) => e switch
@@ -92,6 +98,7 @@ public sealed class StatusReader : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        _disposed = true;
         if (Interlocked.Exchange(ref _session, null) is { } session) await session.DisposeAsync();
         await _server.DisposeAsync();
     }
