@@ -38,11 +38,6 @@ public static class SettingJson
             problems.Add(new("", $"is not valid JSON (line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1})",
                 ConfigurationProblemKind.Syntax, (int)(e.LineNumber + 1 ?? 0)));
         }
-        catch (InvalidOperationException)
-        {
-            // An escape such as \ud800 is JSON but no text. This runs inside Apply, which must never throw for what a client sent.
-            problems.Add(new("", "has text with half of a surrogate pair (\\ud800 to \\udfff), which is no Unicode text", ConfigurationProblemKind.Syntax));
-        }
 
         return null;
     }
