@@ -1,0 +1,58 @@
+using System.Diagnostics;
+
+namespace Patroni.Raft.IntegrationTests.Cluster.Harness;
+
+/// <summary>The product as a process: the build beside the tests, or the native binary that PATRONI_RAFT_PRODUCT names.</summary>
+internal static class Product
+{
+    public static string PostgresBinaries => Environment.GetEnvironmentVariable("PG_BIN_DIR") is { Length: > 0 } given ? given : "/usr/lib/postgresql/15/bin";
+
+    private static string[] Executable => Environment.GetEnvironmentVariable("PATRONI_RAFT_PRODUCT") is { Length: > 0 } native
+        ? [native]
+        : [Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", Path.Combine(AppContext.BaseDirectory, "patroni-raft.dll")];
+
+    /// <summary>Starts it with its output appended to a file; the process is the product itself, not a shell around it.</summary>
+    public static Process StartLogged(string directory, string log, params string[] arguments)
+    {
+        var start = Prepare(directory, "/bin/sh", ["-c", "log=$1; shift; exec \"$@\" >>\"$log\" 2>&1 </dev/null", "sh", log, .. Executable, .. arguments]);
+        return Process.Start(start)!;
+    }
+
+    /// <summary>Runs it to its end.</summary>
+    public static async Task<ProductResult> RunAsync(string directory, IEnumerable<string> arguments, int seconds = Wait.Seconds)
+    {
+        string[] executable = Executable;
+        var start = Prepare(directory, executable[0], [.. executable[1..], .. arguments]);
+        start.RedirectStandardOutput = start.RedirectStandardError = start.RedirectStandardInput = true;
+        using var process = Process.Start(start)!;
+        process.StandardInput.Close();
+        Task<string> output = process.StandardOutput.ReadToEndAsync();
+        Task<string> error = process.StandardError.ReadToEndAsync();
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(seconds));
+        try
+        {
+            await process.WaitForExitAsync(limit.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            process.Kill();
+            throw new TimeoutException($"patroni-raft {string.Join(' ', arguments)} did not end within {seconds} s: {await output} {await error}");
+        }
+        return new(process.ExitCode, await output, await error);
+    }
+
+    private static ProcessStartInfo Prepare(string directory, string file, IEnumerable<string> arguments)
+    {
+        var start = new ProcessStartInfo(file, arguments) { WorkingDirectory = directory };
+        // Several agents and a test share few cores.
+        start.Environment["DOTNET_gcServer"] = "0";
+        // A killed runtime would leave its diagnostic pipes behind.
+        start.Environment["DOTNET_EnableDiagnostics"] = "0";
+        start.Environment["DOTNET_TieredPGO"] = "0";
+        start.Environment["HOME"] = directory;
+        return start;
+    }
+}
+
+/// <summary>How a run of the product ended.</summary>
+internal sealed record ProductResult(int ExitCode, string Output, string Error);

@@ -1,0 +1,107 @@
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+using Npgsql;
+
+namespace Patroni.Raft.IntegrationTests.Cluster.Harness;
+
+/// <summary>One node: its agent process, its PostgreSQL's processes, its ports and directories.</summary>
+internal sealed class TestNode(TestCluster cluster, string name, bool witness)
+{
+    private Process? agent;
+
+    public string Name { get; } = name;
+    public bool IsWitness { get; } = witness;
+    public int ApiPort { get; } = Ports.Free();
+    public int RaftPort { get; } = Ports.Free();
+    public int PostgresPort { get; } = Ports.Free();
+    public string ApiUrl => $"http://127.0.0.1:{ApiPort}";
+    public string RaftAddress => $"127.0.0.1:{RaftPort}";
+    public string Directory => Path.Combine(cluster.Root, Name);
+    public string DataDirectory => Path.Combine(Directory, "pgdata");
+    public string RaftDirectory => Path.Combine(Directory, "raft");
+    public string Log => Path.Combine(cluster.Root, Name + ".log");
+    public bool AgentRuns => agent is { HasExited: false };
+    public IReadOnlyList<int> PostgresProcesses => ProcessControl.WorkingIn(DataDirectory);
+
+    /// <summary>This node's section of the cluster file.</summary>
+    public JsonObject Section(IEnumerable<string>? join = null)
+    {
+        var raft = new JsonObject { ["self_addr"] = RaftAddress, ["data_dir"] = RaftDirectory };
+        if (join is not null) raft["join"] = new JsonArray([.. join.Select(url => JsonValue.Create(url))]);
+        var section = new JsonObject { ["restapi"] = new JsonObject { ["listen"] = $"127.0.0.1:{ApiPort}" }, ["raft"] = raft };
+        if (!IsWitness)
+        {
+            section["postgresql"] = new JsonObject
+            {
+                ["listen"] = $"127.0.0.1:{PostgresPort}", ["data_dir"] = DataDirectory, ["pgpass"] = Path.Combine(Directory, "pgpass"),
+            };
+        }
+        return section;
+    }
+
+    public void Start()
+    {
+        if (AgentRuns) return;
+        System.IO.Directory.CreateDirectory(Directory);
+        agent?.Dispose();
+        agent = Product.StartLogged(cluster.Root, Log, IsWitness ? "witness" : "run", cluster.File, "--name", Name);
+    }
+
+    public void SignalAgent(int signal)
+    {
+        if (AgentRuns) ProcessControl.Signal(agent!.Id, signal);
+    }
+
+    public void KillAgent()
+    {
+        SignalAgent(ProcessControl.SigKill);
+        agent?.WaitForExit();
+    }
+
+    public void KillPostgres() => ProcessControl.KillAllIn(DataDirectory);
+
+    /// <summary>The crash of a host: the agent cannot react to the end of its PostgreSQL, nor the other way round.</summary>
+    public void Crash()
+    {
+        KillAgent();
+        KillPostgres();
+    }
+
+    /// <summary>The postmaster's id from its pid file.</summary>
+    public int PostmasterId() => int.Parse(File.ReadLines(Path.Combine(DataDirectory, "postmaster.pid")).First());
+
+    public async Task<int> AgentExitAsync(int seconds = Wait.Seconds)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(seconds));
+        try
+        {
+            await agent!.WaitForExitAsync(limit.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            throw new TimeoutException($"the agent of {Name} did not end within {seconds} s");
+        }
+        return agent.ExitCode;
+    }
+
+    public Task<ApiAnswer> GetAsync(string path) => Rest.SendAsync(HttpMethod.Get, ApiUrl + path);
+
+    public async Task<bool> IsPrimaryAsync() => (await GetAsync("/primary")).Status == 200;
+
+    public async Task<bool> StreamsAsync() =>
+        await GetAsync("/replica") is { Status: 200, Json: { } json } && (string?)json["replication_state"] == "streaming";
+
+    public string ConnectionString(string database = "postgres") => new NpgsqlConnectionStringBuilder
+    {
+        Host = "127.0.0.1", Port = PostgresPort, Username = "postgres", Password = TestCluster.SuperuserPassword, Database = database, Pooling = false,
+        Timeout = 10, CommandTimeout = 60,
+    }.ConnectionString;
+
+    public async Task<object?> SqlAsync(string sql)
+    {
+        await using var connection = new NpgsqlConnection(ConnectionString());
+        await connection.OpenAsync();
+        await using var command = new NpgsqlCommand(sql, connection);
+        return await command.ExecuteScalarAsync();
+    }
+}
