@@ -41,7 +41,7 @@ public static class DynamicConfigurationSchema
             Of("synchronous_mode_strict", SettingType.Boolean, "Block writes rather than go on without a synchronous standby.", "off", Dynamic, null),
             Ranged("synchronous_node_count", SettingType.Integer, "Number of synchronous standbys.", 1, 1000, "1", Dynamic, null),
             Of("failsafe_mode", SettingType.Boolean, "Without quorum stay primary while all members answer.", "off", Dynamic, null),
-            Of("check_timeline", SettingType.Boolean, "A candidate must have the latest timeline.", "off", Dynamic),
+            Of("check_timeline", SettingType.Boolean, "A candidate must have the latest timeline; always checked here.", "off", Dynamic),
             Of("pause", SettingType.Boolean, "No automatic failover.", "off", Dynamic),
             Section("standby_cluster", "Follow a primary outside this cluster.",
             [
@@ -53,7 +53,7 @@ public static class DynamicConfigurationSchema
                 Of("archive_cleanup_command", SettingType.Text, "Cleanup command of the standby leader.", places: Dynamic),
                 Of("recovery_min_apply_delay", SettingType.Scalar, "Delay before WAL is applied.", places: Dynamic),
             ], Dynamic, from: null),
-            Ranged("member_slots_ttl", SettingType.Duration, "How long the slot of an absent member is kept; 0 drops it at once.", 0, LeaseTimings.MaxMs * 365, "30min", Dynamic),
+            Ranged("member_slots_ttl", SettingType.Duration, "How long the slot of an absent member is kept; 0 drops it at once.", 0, LeaseTimings.MaxMs * 365, "30min", Dynamic, null),
             Slots("slots", "Permanent replication slots."),
             Slots("permanent_slots", "Older spelling of slots."),
             Slots("permanent_replication_slots", "Older spelling of slots."),

@@ -8,12 +8,13 @@ namespace Patroni.Raft.Agent.Configuration;
 public sealed class ConfigurationStore(ConfigurationRequest request, NodeConfiguration first)
 {
     private readonly Lock _reloading = new();
+    private readonly SettingMap _started = first.Document;
     private volatile NodeConfiguration _current = first;
 
     /// <summary>The configuration in force.</summary>
     public NodeConfiguration Current => _current;
 
-    /// <summary>Reads everything again; identity, directories and the Raft group keep their values until a restart, with a notice.</summary>
+    /// <summary>Reads everything again; identity, directories, the API's port and the Raft group keep their values until a restart, with a notice.</summary>
     public ConfigurationResult Reload()
     {
         lock (_reloading)
@@ -26,9 +27,9 @@ public sealed class ConfigurationStore(ConfigurationRequest request, NodeConfigu
 
             var old = _current;
             var notices = read.Notices.ToList();
-            foreach (var path in new[] { "name", "scope", "namespace", "raft", "postgresql.data_dir", "postgresql.config_dir" })
+            foreach (var path in new[] { "name", "scope", "namespace", "raft", "restapi.listen", "postgresql.data_dir", "postgresql.config_dir" })
             {
-                if (!Same(old.Document.Find(path), next.Document.Find(path)))
+                if (!Same(_started.Find(path), next.Document.Find(path)))
                 {
                     notices.Add($"{path} changed; this takes effect when the agent is restarted");
                 }
@@ -40,6 +41,7 @@ public sealed class ConfigurationStore(ConfigurationRequest request, NodeConfigu
                 Scope = old.Scope,
                 Namespace = old.Namespace,
                 Raft = old.Raft,
+                RestApi = next.RestApi with { Listen = old.RestApi.Listen },
                 Postgresql = next.Postgresql is { } p && old.Postgresql is { } was
                     ? p with { DataDirectory = was.DataDirectory, ConfigDirectory = was.ConfigDirectory }
                     : old.Postgresql,

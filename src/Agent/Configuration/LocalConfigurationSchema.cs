@@ -51,11 +51,11 @@ public static class LocalConfigurationSchema
         Of("dateformat", SettingType.Text, "Form of times, with strftime's letters.", "", Local, null),
         UserMap("static_fields", "Fields added to every JSON line.", Local, null),
         Ranged("max_queue_size", SettingType.Integer, "Lines kept while the target is slow.", 1, null, "1000", Local, null),
-        Of("dir", SettingType.Text, "Directory for log files; standard error when absent.", "", Local, null),
-        Ranged("file_num", SettingType.Integer, "Log files kept.", 0, 10_000, "4", Local, null),
-        Ranged("file_size", SettingType.Bytes, "Size at which a new log file begins.", 1, null, "25000000", Local, null),
+        Of("dir", SettingType.Text, "Directory for log files; standard error when absent.", "", Local),
+        Ranged("file_num", SettingType.Integer, "Log files kept.", 0, 10_000, "4", Local),
+        Ranged("file_size", SettingType.Bytes, "Size at which a new log file begins.", 1, null, "25000000", Local),
         Of("mode", SettingType.Scalar, "File mode of log files, octal.", "", Local, null),
-        UserMap("loggers", "Levels of single loggers.", Local, null),
+        UserMap("loggers", "Levels of single loggers.", Local),
         Of("deduplicate_heartbeat_logs", SettingType.Boolean, "Write equal heartbeat lines once.", "false", Local, null),
     ], Local);
 
@@ -80,7 +80,7 @@ public static class LocalConfigurationSchema
         Of("allowlist_include_members", SettingType.Boolean, "Members of the cluster are allowed too.", "false", Local),
         UserMap("http_extra_headers", "Headers of every answer.", Local),
         UserMap("https_extra_headers", "Headers of every answer over HTTPS.", Local),
-        Ranged("request_queue_size", SettingType.Integer, "Connections waiting to be accepted.", 0, 4096, "5", Local),
+        Ranged("request_queue_size", SettingType.Integer, "Connections waiting to be accepted.", 0, 4096, "5", Local, null),
         Choice("server_tokens", "Content of the Server header.", ["minimal", "productonly", "original"], "original", Local),
         Of("thread_pool_size", SettingType.Integer, "Accepted for Patroni's sake.", "", Local, null),
     ], Local, required: true);

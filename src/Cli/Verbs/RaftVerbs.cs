@@ -1,13 +1,14 @@
 using System.CommandLine;
-using System.Security.Cryptography;
+using Patroni.Raft.Agent.Configuration;
 using Patroni.Raft.Cli.Client;
 using Patroni.Raft.Cli.Output;
+using Patroni.Raft.Consensus;
 using Patroni.Raft.StateMachine;
 using Command = System.CommandLine.Command;
 
 namespace Patroni.Raft.Cli.Verbs;
 
-/// <summary><c>raft members|add|remove|transfer|status|password</c>: the consensus group beside PostgreSQL.</summary>
+/// <summary><c>raft members|add|remove|transfer|status|password|force-new-cluster</c>: the consensus group beside PostgreSQL.</summary>
 internal static class RaftVerbs
 {
     public static void AddTo(RootCommand root, ClientOptionSet client, Terminal terminal)
@@ -21,8 +22,9 @@ internal static class RaftVerbs
         raft.Subcommands.Add(Status(client, terminal));
 
         var password = new Command("password", "Print a new password for raft.password");
-        password.SetAction(_ => terminal.Output.WriteLine(Convert.ToBase64String(RandomNumberGenerator.GetBytes(32)).TrimEnd('=').Replace('+', '-').Replace('/', '_')));
+        password.SetAction(_ => terminal.Output.WriteLine(RaftPassword.Generate()));
         raft.Subcommands.Add(password);
+        raft.Subcommands.Add(ForceNew(terminal));
     }
 
     private static Command Members(ClientOptionSet client, Terminal terminal)
@@ -105,6 +107,39 @@ internal static class RaftVerbs
 
             terminal.Output.Write(YamlText.Block(raft.With("name", status.Find("patroni.name") ?? Text(""))));
             return 0;
+        });
+        return command;
+    }
+
+    private static Command ForceNew(Terminal terminal)
+    {
+        var file = new Argument<string>("CONFIG") { Description = "Configuration file of this node, whose agent is stopped" };
+        var name = new Option<string?>("--name") { Description = "The node, in a file for the whole cluster", HelpName = "NAME" };
+        var force = ClusterVerb.Force();
+        var command = new Command("force-new-cluster", "Recover from a lost quorum: make this stopped node the only voter") { file, name, force };
+        command.SetAction(async (parsed, _) =>
+        {
+            var read = ConfigurationLoader.Load(new ConfigurationRequest
+            {
+                Path = parsed.GetValue(file), Name = parsed.GetValue(name), Environment = ConfigurationRequest.ProcessEnvironment(), Witness = true,
+            });
+            var raft = read.Configuration?.Raft ?? throw new CliException(string.Join('\n', read.Problems));
+            if (!parsed.GetValue(force) && !terminal.Confirm(
+                $"Changes that only the other voters had are lost, and those voters must be emptied before they join again. Make {raft.SelfAddress} the only voter?"))
+            {
+                throw new CliException("Aborting force-new-cluster");
+            }
+
+            try
+            {
+                var generation = await ForceNewCluster.RunAsync(raft.DataDirectory, RaftAddress.Parse(raft.SelfAddress.ToString())).ConfigureAwait(false);
+                terminal.Output.WriteLine($"Success: {raft.SelfAddress} is the only voter of generation {generation}; start its agent now");
+                return 0;
+            }
+            catch (RaftStartException e)
+            {
+                throw new CliException(e.Message);
+            }
         });
         return command;
     }

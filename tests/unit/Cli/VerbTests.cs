@@ -247,7 +247,26 @@ public sealed class VerbTests : IAsyncLifetime
         Assert.Equal((1, "Error: x is no member (status 503)\n"), await Failure("raft transfer x"));
         Assert.Equal(["""POST /raft/members {"address":"10.0.0.4:7008","name":"n4"}""", "DELETE /raft/members/a b", """POST /raft/transfer {"to":"x"}"""], _api.Requests);
         Assert.Equal("name: node0\nrole: leader\nterm: 3\n", await Run("raft status"));
-        Assert.True((await FakeApi.RunAsync(["raft", "password"])).Output.Trim().Length >= 43);
+        Assert.True((await FakeApi.RunAsync(["raft", "password"])).Output.Trim().Length >= 32);
+    }
+
+    [Fact]
+    public async Task Force_new_cluster_refuses_a_directory_without_a_log()
+    {
+        var directory = Directory.CreateTempSubdirectory("patroni-raft-force-");
+        try
+        {
+            var file = Path.Combine(directory.FullName, "node.yml");
+            await File.WriteAllTextAsync(file, $"scope: s\nname: n\nrestapi: {{listen: '127.0.0.1:8008'}}\nraft: {{self_addr: '127.0.0.1:7008', data_dir: '{directory.FullName}/raft'}}\n");
+            Assert.Equal((1, "Error: Aborting force-new-cluster\n"), await Failure($"raft force-new-cluster {file}", "n\n"));
+            var (code, error) = await Failure($"raft force-new-cluster {file} --force");
+            Assert.Equal(1, code);
+            Assert.StartsWith("Error: ", error);
+        }
+        finally
+        {
+            directory.Delete(recursive: true);
+        }
     }
 
     [Fact]
