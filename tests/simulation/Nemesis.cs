@@ -233,7 +233,6 @@ internal sealed class Nemesis(World world)
             node.SlowApplyUntil = 0;
             node.Pg.HungUntil = 0;
             node.Pg.SlowUntil = 0;
-            node.ShutdownRequested = false;
             node.Reboot();
             node.StartAgent();
         }

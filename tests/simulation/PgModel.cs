@@ -277,7 +277,17 @@ internal sealed class PgModel(World world, SimNode node)
         TimelineId timeline = MinRecoveryTimeline > CheckpointTimeline ? MinRecoveryTimeline : CheckpointTimeline;
         bool clean = !HasProcesses && Control is ControlState.ShutDown or ControlState.ShutDownInRecovery;
         bool standby = HasProcesses ? !WasWritable && StandbySignal : StandbySignal || Control is ControlState.InRecovery or ControlState.ShutDownInRecovery;
-        return new PresentData(Incarnation, SystemIdentifier, timeline, standby, clean, Lsn.Max(Wal.LsnOf(CheckpointAt), MinRecovery > 0 ? Wal.LsnOf(MinRecovery) : default));
+        return new PresentData(Incarnation, SystemIdentifier, timeline, standby, clean, Lsn.Max(Wal.LsnOf(CheckpointAt), MinRecovery > 0 ? Wal.LsnOf(MinRecovery) : default))
+        {
+            History = HistoryOf(timeline),
+        };
+    }
+
+    private System.Collections.Immutable.ImmutableArray<TimelineFork> HistoryOf(TimelineId timeline)
+    {
+        for (Branch? branch = Wal.Branch; branch is not null; branch = branch.Parent)
+            if (branch.Timeline == timeline) return branch.History;
+        return [];
     }
 
     public ServerView Server(long localSinceMs)

@@ -54,6 +54,7 @@ internal sealed partial class SimNode
             world.Trace.Add(world.Now, Name.Value, $"fenced ({Pg.State})");
             Pg.Kill();
             fencing = false;
+            lastAction = new(ActionKind.Stop, false, "it was fenced", Local, "");
             SetMayBeWritable(false);
             Wake();
         });
@@ -224,7 +225,12 @@ internal sealed partial class SimNode
         int life = Pg.Life;
         if (Pg.State != Processes.Orphans) Pg.BeginStop();
         if (Pg.WasWritable && world.Options.Mutation == Mutation.ReleaseBeforeStopped && State.Lease is { } lease && lease.Holder == Name)
-            world.Log.Propose(this, new(NextId(), world.Now, new ReleaseLeader(lease.Epoch, Name, VacancyReason.Shutdown, "early", default, null)), 1000, static _ => { });
+            
+        {
+            var early = new ReleaseLeader(lease.Epoch, Name, VacancyReason.Shutdown, "early", default, null);
+            world.Log.Propose(this, new(NextId(), world.Now, early), 1000, static _ => { });
+        }
+
         long patience = world.Now + 4000;
         bool slow = Fails();
         yield return Ms(20, 600);

@@ -6,6 +6,8 @@ namespace Patroni.Raft.Simulation;
 internal sealed partial class SimNode
 {
     private long provenFrom;
+    /// <summary>The version that an addition proposed by this server named: it may be in force unknown until the set moved on. Unknown itself after a restart.</summary>
+    private long? additionAt;
 
     /// <summary>
     /// The primary's side of a synchronous set of one, which the core does not manage yet: adding goes PostgreSQL first and into the log once the
@@ -31,16 +33,20 @@ internal sealed partial class SimNode
 
     private void Add(Epoch epoch, SyncState sync)
     {
+        if (additionAt == long.MinValue) additionAt = sync.Version;
+        if (additionAt is { } named && named != sync.Version) additionAt = null;
         if (SynchronousStandby is { } chosen)
         {
             SimNode standby = world.NodeOf(chosen)!;
             if (!Serves(standby))
             {
-                // Nothing of it is in the log: it may be dropped at once, unless its addition is still on the way.
-                if (!inFlight.Any(static command => command is SetSyncState)) SynchronousStandby = null;
+                // It may be dropped at once only if nothing that was sent can still put it into the log.
+                if (additionAt is null) SynchronousStandby = null;
+                else Post(new SetSyncState(epoch, sync.Version, Name, [], 0));
             }
             else if (standby.Pg.Wal.Length >= provenFrom)
             {
+                additionAt = sync.Version;
                 Post(new SetSyncState(epoch, sync.Version, Name, ImmutableArray.Create(new SyncMember(chosen, standby.Pg.Incarnation)), 0));
             }
             return;

@@ -108,6 +108,7 @@ internal sealed partial class SimNode
         proposer = world.Rng.Next() >> 1;
         sequence = 0;
         startedMs = Local;
+        additionAt = long.MinValue;
         if (leaseFile is { } file && file.BootId == Clock.BootId) keeper = keeper.Restore(file.Lease);
         // What runs and is not known to be a standby may be writable; with a guard its arming says so.
         mayBeWritable = guardArmed || (Pg.HasProcesses && Pg.State != Processes.Standby);
@@ -133,6 +134,7 @@ internal sealed partial class SimNode
         BelievesToLead = false;
         Life++;
         world.Trace.Add(world.Now, Name.Value, "agent dies");
+        if (world.Log.Leader == this) world.Log.DropLeader();
     }
 
     public void CrashHost()
@@ -286,6 +288,8 @@ internal sealed partial class SimNode
         State = State,
         StateIsCurrent = StateIsCurrent,
         Lease = EffectiveHeld,
+        RenewedEpoch = keeper.RenewedEpoch,
+        Released = keeper.Released,
         Data = Pg.Data(),
         Server = Pg.Server(Clock.Local(Pg.SinceMs)),
         MayBeWritable = mayBeWritable,
@@ -334,6 +338,13 @@ internal sealed partial class SimNode
         if (Upkeep.Claim(view, upkeep) is { } claim && Post(claim)) upkeep = upkeep with { ClaimedAtMs = now };
     }
 
+    private void GiveUp(ReleaseLeader release)
+    {
+        world.Oracle.CheckNoProcesses(this, "leadership is about to be released");
+        keeper = keeper.GiveUp(release);
+        leaseFile = null;
+    }
+
     /// <summary>What the capture cuts is told to the guard before the renewal is sent.</summary>
     private void Capture(CommandId id, long now, RenewLeader renewal)
     {
@@ -350,7 +361,7 @@ internal sealed partial class SimNode
         CommandId id = NextId();
         before?.Invoke(id);
         if (command is StandForElection stand) world.Oracle.Standing(this, id, stand);
-        if (command is ReleaseLeader) world.Oracle.CheckNoProcesses(this, "leadership is about to be released");
+        if (command is ReleaseLeader release) GiveUp(release);
         world.Log.Propose(this, new(id, world.Now, command), State.Settings.RetryTimeoutMs, outcome =>
         {
             // A refusal would only be repeated until the state moves; the pause keeps a decision that has not seen it yet from asking in a circle.

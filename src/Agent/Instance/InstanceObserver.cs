@@ -141,7 +141,7 @@ public sealed class InstanceObserver(LocalInstance instance, NodeName self)
         TimelineId timeline = control.MinRecoveryEndTimeline > control.CheckpointTimeline ? control.MinRecoveryEndTimeline : control.CheckpointTimeline;
         return new(DataIncarnation.ReadOrDraw(directory, self), control.SystemIdentifier, timeline,
             SignalFiles.HasStandby(directory) || control.WasInRecovery, control.IsCleanShutdown,
-            Lsn.Max(control.CheckpointLocation, control.MinRecoveryEnd));
+            Lsn.Max(control.CheckpointLocation, control.MinRecoveryEnd)) { History = History(timeline) };
     }
 
     private ImmutableArray<TimelineFork> History(TimelineId timeline)

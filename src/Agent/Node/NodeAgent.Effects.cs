@@ -24,6 +24,8 @@ public sealed partial class NodeAgent
         switch (effect)
         {
             case Propose propose:
+                // Told to the fence before it is sent: from then on there is no way back under this epoch.
+                if (propose.Command is ReleaseLeader release) Hold(keeper.GiveUp(release));
                 Post(propose.Command);
                 break;
             case RunAction run when Volatile.Read(ref running) is null && Volatile.Read(ref fencing) == 0:

@@ -93,6 +93,8 @@ public sealed partial class NodeAgent
             State = state,
             StateIsCurrent = stateIsCurrent,
             Lease = keeper.Held,
+            RenewedEpoch = keeper.RenewedEpoch,
+            Released = keeper.Released,
             Data = seen.Data,
             Server = server,
             MayBeWritable = fence.IsArmed,

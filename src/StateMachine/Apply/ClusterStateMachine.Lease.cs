@@ -24,6 +24,8 @@ public static partial class ClusterStateMachine
         if (CheckHolder(step, c.Epoch, c.Node) is { } refusal) return refusal;
         if (c.TtlMs <= 0) return step.Reject(OutcomeCode.Invalid, $"A lease of {c.TtlMs} ms is not positive.");
         LeaderLease lease = step.State.Lease!;
+        if (c.LastRenewalIndex != 0 && c.LastRenewalIndex != lease.LastRenewalIndex)
+            return step.Reject(OutcomeCode.LeaseRenewed, $"The lease was renewed at {lease.LastRenewalIndex}, after {c.LastRenewalIndex}.");
         if (step.IsOvertakenBy(lease.RenewedBy))
             return step.Reject(OutcomeCode.TooOld, $"{c.Node} renewed by proposal {lease.RenewedBy} already, before {step.Id} arrived.");
         LeaderLease renewed = lease with
@@ -45,6 +47,9 @@ public static partial class ClusterStateMachine
     {
         if (CheckHolder(step, c.Epoch, c.Node) is { } refusal) return refusal;
         LeaderLease lease = step.State.Lease!;
+        // A later life of the holder's agent renewed, and may have started PostgreSQL again, while the release of an earlier one was on its way.
+        if (lease.OwnRenewal && lease.RenewedBy.Proposer != step.Id.Proposer)
+            return step.Reject(OutcomeCode.LeaseRenewed, $"{c.Node} was restarted and renewed at {lease.LastRenewalIndex} since it proposed the release.");
         OpenVacancy(step, ClusterTrigger.Release, lease, c.Reason, Step.Brief(c.Detail), c.ShutdownLsn, c.Candidate);
         return step.Accept();
     }

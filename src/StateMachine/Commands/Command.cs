@@ -75,7 +75,14 @@ public sealed record CloseElection(VacancyId Vacancy) : Command;
 /// <param name="LastLsn">The primary's write position.</param>
 /// <param name="Slots">Positions of replication slots, sorted by name.</param>
 public sealed record RenewLeader(
-    Epoch Epoch, NodeName Node, long TtlMs, bool Unbounded, Lsn LastLsn, ImmutableArray<SlotPosition> Slots) : Command;
+    Epoch Epoch, NodeName Node, long TtlMs, bool Unbounded, Lsn LastLsn, ImmutableArray<SlotPosition> Slots) : Command
+{
+    /// <summary>
+    /// The last renewal as the holder saw it; 0 for any. A renewal that an earlier life of the agent left on its way names an older one, and must
+    /// not put its ttl, or its lack of a bound, in the place of what the present life relies on.
+    /// </summary>
+    public long LastRenewalIndex { get; init; }
+}
 
 /// <summary>Give leadership up after a verified stop.</summary>
 /// <param name="Epoch">The leadership.</param>

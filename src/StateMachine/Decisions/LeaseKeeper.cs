@@ -33,6 +33,18 @@ public sealed record LeaseKeeper
     /// <summary>The proof in force, or null.</summary>
     public HeldLease? Held { get; init; }
 
+    /// <summary>The release that was proposed; under its epoch nothing becomes writable again, whenever it arrives.</summary>
+    public ReleaseLeader? Released { get; init; }
+
+    /// <summary>Under which leadership a renewal of this life of the agent was accepted; a release counts only after one.</summary>
+    public Epoch RenewedEpoch { get; init; }
+
+    /// <summary>
+    /// Gives leadership up, before the release is sent: it may be accepted at any time from now on, and another node may lead before this one
+    /// hears of it. There is no way back under this epoch; the release is repeated until it is accepted or the lease expires.
+    /// </summary>
+    public LeaseKeeper GiveUp(ReleaseLeader release) => this with { Released = release, Held = Held?.Epoch == release.Epoch ? null : Held };
+
     /// <summary>Takes over the deadline that an earlier life of this agent left behind on this boot of the machine.</summary>
     public LeaseKeeper Restore(HeldLease lease) => this with { Held = lease };
 
@@ -60,13 +72,14 @@ public sealed record LeaseKeeper
     {
         if (state.Lease is not { } lease || lease.Holder != self) return Held is null ? this : this with { Held = null };
         LeaseKeeper kept = Held is not null && Held.Epoch != lease.Epoch ? this with { Held = null } : this;
-        if (!lease.OwnRenewal) return kept;
+        if (!lease.OwnRenewal || Released?.Epoch == lease.Epoch) return kept;
         int accepted = Captures.FindIndex(capture => capture.Id == lease.RenewedBy);
         if (accepted < 0) return kept;
         HeldLease held = new(lease.Epoch, Captures[accepted].AtMs + lease.TtlMs - LeaseTimings.DriftMarginMs(lease.TtlMs), lease.Unbounded);
         // Renewals proposed later may be in force already, and be shorter.
         for (int i = accepted + 1; i < Captures.Count; i++) held = Cut(held, Captures[i].AtMs, Captures[i].Renewal)!;
         if (accepted > 0) kept = kept with { Captures = Captures.RemoveRange(0, accepted) };
+        if (kept.RenewedEpoch != lease.Epoch) kept = kept with { RenewedEpoch = lease.Epoch };
         return held == kept.Held ? kept : kept with { Held = held };
     }
 }

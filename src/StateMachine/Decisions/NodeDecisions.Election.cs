@@ -21,6 +21,9 @@ public static partial class NodeDecisions
                 return DeclineOnce(view, vacancy, $"PostgreSQL does not start: {view.LastAction!.Reason}");
             case ServerStopped:
                 return Decision.Do("election.recover", "PostgreSQL recovers as a standby, so that the end of its WAL is known", new RunAction(new StartStandbyAction(null)));
+            case StandbyServer { Upstream: not null } when !FailedHere(view, ActionKind.Follow):
+                // The winner, or a former winner that comes back, may be promoted under the timeline number that the next one takes too.
+                return Detach("election.detach", "replication is disconnected before it stands, so that nothing comes from a promotion that the log does not know of");
             case StandbyServer { EndOfWal.IsValid: true } server:
                 var data = (PresentData)view.Data;
                 return Decision.Do("election.stand", $"stands for election with timeline {server.Timeline} and {server.EndOfWal}",

@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+
 namespace Patroni.Raft.StateMachine;
 
 public static partial class NodeDecisions
@@ -9,7 +11,11 @@ public static partial class NodeDecisions
         if (view.Data is PresentData && IsOutsideLineage(view))
             return CloneAnew(view, "its last promotion is not in the recorded lineage, and no tool can tell its history from the leader's");
         if (view.State.Leadership is not Led led)
-            return Decision.Wait("follow.wait", $"waiting for {lease.Holder} to be promoted");
+        {
+            return view.Server is StandbyServer { Upstream: not null } && !FailedHere(view, ActionKind.Follow)
+                ? Detach("follow.detach", $"{lease.Holder} is not promoted yet; nothing is streamed that the log does not know of")
+                : Decision.Wait("follow.wait", $"waiting for {lease.Holder} to be promoted");
+        }
         switch (view.Data)
         {
             case UnfinishedData { Work: UnfinishedWork.Rewind }:
@@ -23,6 +29,7 @@ public static partial class NodeDecisions
         }
         if (view.State.Settings.Pause && view.Server is ServerStopped)
             return Decision.Wait("pause.no-start", "PostgreSQL is stopped and the cluster is paused");
+        if (ForeignOrigin(view) is { } foreign) return CloneAnew(view, foreign);
         return view.Server switch
         {
             ServerStopped => StartOrRepair(view, led),
@@ -30,6 +37,30 @@ public static partial class NodeDecisions
             PrimaryServer => Decision.Do("fence.no-lease", "PostgreSQL is primary and this node holds no lease", new Fence()),
             _ => Decision.Wait("follow.starting", "waiting for PostgreSQL to start"),
         };
+    }
+
+    private static Decision Detach(string rule, string reason) => Decision.Do(rule, reason, new RunAction(new FollowAction(null)));
+
+    /// <summary>
+    /// WAL of the newest promotion's timeline number that left the parent elsewhere: it was streamed from a promotion that the log never recorded.
+    /// PostgreSQL and pg_rewind compare numbers and would go on from it.
+    /// </summary>
+    private static string? ForeignOrigin(NodeView view)
+    {
+        if (view.State.LatestPromotion is not { ParentTimeline.IsKnown: true } latest) return null;
+        (TimelineId timeline, ImmutableArray<TimelineFork> history) = view switch
+        {
+            { Server: StandbyServer standby } => (standby.Timeline, standby.History),
+            { Data: PresentData data } => (data.Timeline, data.History),
+            _ => (default, []),
+        };
+        if (timeline != latest.Timeline) return null;
+        foreach (TimelineFork fork in history)
+        {
+            if (fork.Timeline == latest.ParentTimeline && fork.SwitchLsn != latest.ForkLsn)
+                return $"its timeline {timeline} left timeline {fork.Timeline} at {fork.SwitchLsn}, the recorded one did at {latest.ForkLsn}";
+        }
+        return null;
     }
 
     private static NodeName CloneSource(NodeView view, NodeName leader)

@@ -8,7 +8,7 @@ public static partial class NodeDecisions
     {
         LeaderLease lease = view.State.Lease!;
         if (view.Lease is null || view.Lease.Epoch != lease.Epoch || !view.Lease.Permits(view.NowMs))
-            return Decision.Wait("lease.first-renewal", "leadership is held; waiting for a renewal of its own before anything becomes writable");
+            return FirstRenewal();
         if (view.Data is not PresentData) return LostData(view, lease);
         return view.State.Leadership is Led led ? WhenLed(view, led) : WhenElected(view, lease);
     }
@@ -22,7 +22,7 @@ public static partial class NodeDecisions
     }
 
     private static Decision Release(NodeView view, LeaderLease lease, VacancyReason why, string detail, NodeName? candidate = null) =>
-        Decision.Do("lease.release", detail, new Propose(new ReleaseLeader(lease.Epoch, view.Self, why, detail, ShutdownLsn(view), candidate)));
+        view.RenewedEpoch != lease.Epoch ? FirstRenewal() : Decision.Do("lease.release", detail, new Propose(new ReleaseLeader(lease.Epoch, view.Self, why, detail, ShutdownLsn(view), candidate)));
 
     private static Decision WhenElected(NodeView view, LeaderLease lease)
     {

@@ -18,7 +18,7 @@ public static partial class NodeDecisions
 
     /// <summary>Decides.</summary>
     public static Decision Decide(NodeView view) =>
-        ForeignData(view) ?? Fencing(view) ?? Busy(view) ?? NotCurrent(view) ?? Shutdown(view) ?? Requested(view) ?? view.State.Leadership switch
+        ForeignData(view) ?? Fencing(view) ?? Busy(view) ?? NotCurrent(view) ?? Releasing(view) ?? Shutdown(view) ?? Requested(view) ?? view.State.Leadership switch
         {
             Uninitialized => WhenUninitialized(view),
             Initializing { Claim: var claim } => WhenInitializing(view, claim),
@@ -73,6 +73,12 @@ public static partial class NodeDecisions
         : view.ShutdownRequested ? StopThenEnd(view, "shutdown.not-current", "the agent ends before it reached the Raft group")
         : Decision.Wait("raft.catching-up", "waiting for a quorum of the Raft group");
 
+    /// <summary>A release once proposed may be accepted at any time: nothing is started under its epoch any more, it is only proposed again.</summary>
+    private static Decision? Releasing(NodeView view) =>
+        view.Released is { } release && view.State.Lease is { } lease && lease.Epoch == release.Epoch
+            ? Decision.Do("lease.release", release.Detail, new Propose(release))
+            : null;
+
     private static Decision? Shutdown(NodeView view)
     {
         if (!view.ShutdownRequested) return null;
@@ -83,9 +89,14 @@ public static partial class NodeDecisions
             return StopThenEnd(view, "shutdown.standby", "the agent ends");
         if (view.Server is not ServerStopped)
             return Decision.Do("shutdown.stop-leader", "the agent ends; PostgreSQL stops cleanly before leadership is given away", new RunAction(new StopAction(true)));
+        if (view.RenewedEpoch != lease.Epoch) return FirstRenewal();
         return Decision.Do("shutdown.release", "the agent ends; leadership is given away after a verified stop",
             new Propose(new ReleaseLeader(lease.Epoch, view.Self, VacancyReason.Shutdown, $"{view.Self} was shut down", ShutdownLsn(view), null)));
     }
+
+    /// <summary>Before a renewal of its own a release could be mistaken for one that an earlier life left on its way.</summary>
+    private static Decision FirstRenewal() =>
+        Decision.Wait("lease.first-renewal", "leadership is held; waiting for a renewal of its own before anything becomes writable or leadership is given away");
 
     private static Decision StopThenEnd(NodeView view, string rule, string reason) =>
         view.Server is ServerStopped

@@ -17,6 +17,10 @@ public sealed record NodeView
     public required bool StateIsCurrent { get; init; }
     /// <summary>The lease proof, or null.</summary>
     public HeldLease? Lease { get; init; }
+    /// <summary>Under which leadership a renewal of this life of the agent was accepted; see <see cref="LeaseKeeper.RenewedEpoch"/>.</summary>
+    public Epoch RenewedEpoch { get; init; }
+    /// <summary>The release this agent proposed, or null; see <see cref="LeaseKeeper.Released"/>.</summary>
+    public ReleaseLeader? Released { get; init; }
     /// <summary>The data directory.</summary>
     public required DataView Data { get; init; }
     /// <summary>The processes.</summary>
@@ -109,7 +113,11 @@ public enum UnfinishedWork
 /// <param name="ShutDownCleanly">Whether the control file says shut down (or shut down in recovery).</param>
 /// <param name="LastLsn">Latest checkpoint, or the minimum recovery end when that is later.</param>
 public sealed record PresentData(
-    Incarnation Incarnation, ulong SystemIdentifier, TimelineId Timeline, bool IsStandby, bool ShutDownCleanly, Lsn LastLsn) : DataView;
+    Incarnation Incarnation, ulong SystemIdentifier, TimelineId Timeline, bool IsStandby, bool ShutDownCleanly, Lsn LastLsn) : DataView
+{
+    /// <summary>The history of <see cref="Timeline"/>, oldest first; empty when it cannot be read.</summary>
+    public ImmutableArray<TimelineFork> History { get; init; } = [];
+}
 
 /// <summary>The processes of the instance.</summary>
 public abstract record ServerView;

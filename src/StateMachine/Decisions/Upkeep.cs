@@ -21,12 +21,12 @@ public static class Upkeep
     /// <summary>The renewal that is due, or null.</summary>
     public static RenewLeader? Renewal(NodeView view, UpkeepMemory memory)
     {
-        if (!view.StateIsCurrent || view.State.Lease is not { } lease || lease.Holder != view.Self) return null;
+        if (!view.StateIsCurrent || view.State.Lease is not { } lease || lease.Holder != view.Self || view.Released?.Epoch == lease.Epoch) return null;
         DynamicConfiguration settings = view.State.Settings;
         bool first = memory.RenewedEpoch != lease.Epoch;
         if (!first && view.NowMs - memory.RenewedAtMs < settings.RenewalIntervalMs && settings.Pause == lease.Unbounded) return null;
         Lsn last = view.Server is PrimaryServer primary ? primary.WriteLsn : lease.LastLsn;
-        return new(lease.Epoch, view.Self, settings.TtlMs, settings.Pause, last, lease.Slots);
+        return new(lease.Epoch, view.Self, settings.TtlMs, settings.Pause, last, lease.Slots) { LastRenewalIndex = lease.LastRenewalIndex };
     }
 
     /// <summary>The report that is due, or null. Positions that moved are reported every loop_wait, anything else at once, and all at least three times in a ttl.</summary>

@@ -14,7 +14,7 @@ public static partial class CommandCodec
         CommandTag.DeclineElection => new DeclineElection(r.Vacancy(), r.Node(), new(r.UInt64()), r.Text()),
         CommandTag.WithdrawFromElection => new WithdrawFromElection(r.Vacancy(), r.Node(), r.Text()),
         CommandTag.CloseElection => new CloseElection(r.Vacancy()),
-        CommandTag.RenewLeader => new RenewLeader(r.Epoch(), r.Node(), r.Int64(), r.Bool(), new(r.UInt64()), ReadSlots(ref r)),
+        CommandTag.RenewLeader => new RenewLeader(r.Epoch(), r.Node(), r.Int64(), r.Bool(), new(r.UInt64()), ReadSlots(ref r)) { LastRenewalIndex = r.Int64() },
         CommandTag.ReleaseLeader => new ReleaseLeader(r.Epoch(), r.Node(), r.Enum<VacancyReason>(), r.Text(), new(r.UInt64()), r.OptionalNode()),
         CommandTag.ExpireLeader => new ExpireLeader(r.Epoch(), r.Int64(), r.Bool()),
         CommandTag.ReportPromoted => new ReportPromoted(r.Epoch(), r.Node(), new(r.UInt32()), new(r.UInt32()), new(r.UInt64())),

@@ -57,7 +57,7 @@ public static partial class CommandCodec
             case DeclineElection c: w.Vacancy(c.Vacancy); w.Node(c.Node); w.UInt64(c.Incarnation.Value); w.Text(c.Reason); break;
             case WithdrawFromElection c: w.Vacancy(c.Vacancy); w.Node(c.Node); w.Text(c.Reason); break;
             case CloseElection c: w.Vacancy(c.Vacancy); break;
-            case RenewLeader c: w.Epoch(c.Epoch); w.Node(c.Node); w.Int64(c.TtlMs); w.Bool(c.Unbounded); w.UInt64(c.LastLsn.Value); WriteSlots(w, c.Slots); break;
+            case RenewLeader c: w.Epoch(c.Epoch); w.Node(c.Node); w.Int64(c.TtlMs); w.Bool(c.Unbounded); w.UInt64(c.LastLsn.Value); WriteSlots(w, c.Slots); w.Int64(c.LastRenewalIndex); break;
             case ReleaseLeader c: w.Epoch(c.Epoch); w.Node(c.Node); w.Byte((byte)c.Reason); w.Text(c.Detail); w.UInt64(c.ShutdownLsn.Value); w.OptionalNode(c.Candidate); break;
             case ExpireLeader c: w.Epoch(c.Epoch); w.Int64(c.LastRenewalIndex); w.Bool(c.Force); break;
             case ReportPromoted c: w.Epoch(c.Epoch); w.Node(c.Node); w.UInt32(c.Timeline.Value); w.UInt32(c.ParentTimeline.Value); w.UInt64(c.ForkLsn.Value); break;

@@ -1,0 +1,105 @@
+using Patroni.Raft.StateMachine;
+using Xunit;
+
+namespace Patroni.Raft.Simulation;
+
+/// <summary>Defects that seeds found, each as the shortest story that shows it.</summary>
+public sealed class Scenarios
+{
+    private static readonly NodeName Self = new("n1");
+    private static readonly Epoch Term = new(1, 10);
+
+    private static ClusterState HeldBy(CommandId renewedBy, long ttlMs, bool unbounded) => ClusterState.Empty with
+    {
+        Leadership = new Elected(new(Self, Term, ttlMs, 11, renewedBy, true, unbounded, default, [], [])),
+    };
+
+    private static RenewLeader Renewal(long ttlMs, bool unbounded) => new(Term, Self, ttlMs, unbounded, default, []);
+
+    /// <summary>The bounded renewal after a pause may be accepted without the holder hearing of it; then its lease expires.</summary>
+    [Fact]
+    public void ABoundedRenewalUnderWayBoundsTheProof()
+    {
+        CommandId inPause = new(1, 1), afterPause = new(1, 2);
+        LeaseKeeper keeper = LeaseKeeper.Empty
+            .Capture(inPause, 1_000, Renewal(10_000, true))
+            .Observe(Self, HeldBy(inPause, 10_000, true));
+        Assert.True(keeper.Held!.Unbounded);
+        keeper = keeper.Capture(afterPause, 50_000, Renewal(10_000, false));
+        Assert.False(keeper.Held!.Permits(60_000));
+    }
+
+    /// <summary>The same when the news of the unbounded renewal comes after the bounded one was sent.</summary>
+    [Fact]
+    public void NewsOfAnOlderRenewalDoesNotLiftWhatANewerOneCut()
+    {
+        CommandId inPause = new(1, 1), afterPause = new(1, 2);
+        LeaseKeeper keeper = LeaseKeeper.Empty
+            .Capture(inPause, 1_000, Renewal(10_000, true))
+            .Capture(afterPause, 2_000, Renewal(10_000, false))
+            .Observe(Self, HeldBy(inPause, 10_000, true));
+        Assert.False(keeper.Held!.Permits(12_000));
+    }
+
+    /// <summary>An operator shortens ttl: the shorter renewal may be the one in force.</summary>
+    [Fact]
+    public void AShorterRenewalUnderWayShortensTheProof()
+    {
+        CommandId before = new(1, 1), shorter = new(1, 2);
+        LeaseKeeper keeper = LeaseKeeper.Empty
+            .Capture(before, 1_000, Renewal(10_000, false))
+            .Observe(Self, HeldBy(before, 10_000, false))
+            .Capture(shorter, 1_500, Renewal(3_000, false));
+        Assert.True(keeper.Held!.Permits(4_000));
+        Assert.False(keeper.Held!.Permits(4_500));
+    }
+
+    /// <summary>A release on its way may be accepted while PostgreSQL was started again because the reason to release had passed.</summary>
+    [Fact]
+    public void AProposedReleaseLeavesNoWayBackUnderItsEpoch()
+    {
+        CommandId renewal = new(1, 1);
+        ClusterState state = HeldBy(renewal, 10_000, false);
+        LeaseKeeper keeper = LeaseKeeper.Empty
+            .Capture(renewal, 1_000, Renewal(10_000, false))
+            .Observe(Self, state)
+            .GiveUp(new(Term, Self, VacancyReason.Shutdown, "", default, null))
+            .Observe(Self, state);
+        Assert.Null(keeper.Held);
+        NodeView view = new()
+        {
+            Self = Self,
+            NowMs = 1_100,
+            UnixNowMs = 0,
+            State = state,
+            StateIsCurrent = true,
+            Lease = keeper.Held,
+            Released = keeper.Released,
+            Data = new PresentData(new(1), 1, new(1), false, true, default),
+            Server = new ServerStopped(),
+            MayBeWritable = false,
+            Traits = new(),
+            Report = new(),
+        };
+        Assert.Null(Upkeep.Renewal(view, UpkeepMemory.Empty));
+        Assert.Equal(new Propose(keeper.Released!), Assert.Single(NodeDecisions.Decide(view).Effects));
+    }
+
+    /// <summary>The release of an earlier life of the agent arrives after the next life renewed, and perhaps started PostgreSQL.</summary>
+    [Fact]
+    public void AReleaseOfAnEarlierLifeIsRefusedOnceTheNextRenewed()
+    {
+        ClusterState state = HeldBy(new(2, 1), 10_000, false);
+        var release = new CommandEnvelope(new(1, 9), 0, new ReleaseLeader(Term, Self, VacancyReason.Shutdown, "", default, null));
+        Assert.Equal(OutcomeCode.LeaseRenewed, ClusterStateMachine.Apply(state, release, 12).Outcome.Code);
+    }
+
+    /// <summary>A name that no node can have, in a row of the history, made a snapshot that nobody could read.</summary>
+    [Fact]
+    public void HistoryWithoutALeaderIsRefused()
+    {
+        ClusterState state = HeldBy(new(1, 1), 10_000, false);
+        var append = new CommandEnvelope(new(1, 2), 0, new AppendHistory(Term, [new(new(1), new(100), "", 0, new(""))]));
+        Assert.Equal(OutcomeCode.Invalid, ClusterStateMachine.Apply(state, append, 12).Outcome.Code);
+    }
+}
