@@ -102,4 +102,77 @@ public sealed class Scenarios
         var append = new CommandEnvelope(new(1, 2), 0, new AppendHistory(Term, [new(new(1), new(100), "", 0, new(""))]));
         Assert.Equal(OutcomeCode.Invalid, ClusterStateMachine.Apply(state, append, 12).Outcome.Code);
     }
+
+    /// <summary>A renewal that an earlier life left on its way arrives after the present one renewed on other terms.</summary>
+    [Fact]
+    public void ARenewalThatDidNotSeeTheLastOneIsRefused()
+    {
+        ClusterState state = HeldBy(new(2, 1), 10_000, false);
+        var late = new CommandEnvelope(new(1, 9), 0, Renewal(3_000, false) with { LastRenewalIndex = 5 });
+        Assert.Equal(OutcomeCode.LeaseRenewed, ClusterStateMachine.Apply(state, late, 12).Outcome.Code);
+    }
+
+    private static readonly NodeName Other = new("n2");
+
+    private static NodeView Standby(ClusterState state, NodeName? upstream, uint timeline, params TimelineFork[] history) => new()
+    {
+        Self = Self,
+        NowMs = 1_000,
+        UnixNowMs = 0,
+        State = state,
+        StateIsCurrent = true,
+        Data = new PresentData(new(1), 1, new(timeline), true, false, new(500)),
+        Server = new StandbyServer(new(timeline), new(500), new(500), upstream, false, [.. history]),
+        MayBeWritable = false,
+        Traits = new(),
+        Report = new(),
+    };
+
+    private static ClusterState LedByOther(Promotion promotion) => ClusterState.Empty with
+    {
+        SystemIdentifier = 1,
+        Leadership = new Led(new(Other, promotion.Epoch, 10_000, 21, new(3, 1), true, false, default, [], []), promotion, true),
+        Lineage = [promotion],
+    };
+
+    /// <summary>While nobody is promoted nothing is streamed: it could come from a promotion whose report is lost, under a number that the next one takes too.</summary>
+    [Fact]
+    public void AMemberDisconnectsBeforeItStands()
+    {
+        var vacancy = new Vacancy(new(1, 20), VacancyReason.LeaseExpired, "", Other, null, default, default,
+            System.Collections.Immutable.ImmutableSortedDictionary<NodeName, Stand>.Empty,
+            System.Collections.Immutable.ImmutableSortedDictionary<NodeName, Decline>.Empty, [], 0, 0);
+        ClusterState state = ClusterState.Empty with { SystemIdentifier = 1, Leadership = new Vacant(vacancy) };
+        Assert.Equal(new RunAction(new FollowAction(null)), Assert.Single(NodeDecisions.Decide(Standby(state, Other, 1)).Effects));
+        Assert.IsType<StandForElection>(Assert.IsType<Propose>(Assert.Single(NodeDecisions.Decide(Standby(state, null, 1)).Effects)).Command);
+    }
+
+    /// <summary>Equal timeline numbers, different origins: PostgreSQL would go on from one into the other.</summary>
+    [Fact]
+    public void ATimelineOfAnotherOriginIsClonedAnew()
+    {
+        ClusterState state = LedByOther(new(Other, new(1, 20), new(2), new(1), new(400), 21));
+        Assert.Equal("follow.repoint", NodeDecisions.Decide(Standby(state, null, 2, new TimelineFork(new(1), new(400)))).Rule);
+        Assert.Equal("rejoin.clone", NodeDecisions.Decide(Standby(state, null, 2, new TimelineFork(new(1), new(300)))).Rule);
+    }
+
+    /// <summary>The promotion to timeline 2 was never reported; the next leader tells the log where timeline 1 was left, so that members on it know.</summary>
+    [Fact]
+    public void TheNextLeaderRecordsAPromotionWhoseReportWasLost()
+    {
+        CommandId renewal = new(1, 1);
+        ClusterState state = HeldBy(renewal, 10_000, false) with { SystemIdentifier = 1, Lineage = [new(Other, new(1, 5), new(1), default, default, 6)] };
+        NodeView view = Standby(state, null, 3) with
+        {
+            Lease = new(Term, 9_000, false),
+            RenewedEpoch = Term,
+            Server = new PrimaryServer(new(3), new(900), new(2), new(700), [new(new(1), new(300)), new(new(2), new(600))]),
+        };
+        var append = Assert.IsType<AppendHistory>(Assert.IsType<Propose>(Assert.Single(NodeDecisions.Decide(view).Effects)).Command);
+        HistoryEntry row = Assert.Single(append.Entries);
+        Assert.Equal((new TimelineId(1), new Lsn(300)), (row.Timeline, row.SwitchLsn));
+
+        ClusterState recorded = LedByOther(new(Other, new(1, 20), new(3), new(2), new(600), 21)) with { History = [row] };
+        Assert.Equal("rejoin.stop", NodeDecisions.Decide(Standby(recorded, null, 1)).Rule);
+    }
 }
