@@ -1,3 +1,4 @@
+using System.Net;
 using DotNext.IO.Log;
 using DotNext.Net.Cluster;
 using DotNext.Net.Cluster.Consensus.Raft;
@@ -12,12 +13,20 @@ namespace Patroni.Raft.Consensus.Node;
 /// class that derives from its log and names the interface again re-implements every member; the base class stays
 /// idle in a directory of its own. Written against exactly version 6.12.0.
 /// </summary>
-internal sealed class DurableLog(LogStore store, Applier applier, string idlePath, long batchBytesLimit)
+internal sealed class DurableLog(
+    LogStore store, Applier applier, SnapshotFetcher fetcher, EndPoint self, string idlePath, long batchBytesLimit)
     : WriteAheadLog(new Options { Location = idlePath, ChunkSize = 4096 }, IStateMachine.CreateNoOp()), IPersistentState
 {
+    private long reportedCommit;
+
     bool IAuditTrail.IsLogEntryLengthAlwaysPresented => true;
 
-    long IAuditTrail.LastCommittedEntryIndex => store.CommitIndex;
+    /// <summary>
+    /// The commit index as far as a leader told it (or this node, leading, found it) since the start; behind the real one after a snapshot or a
+    /// restart. The library rejects a snapshot that is not ahead of it, and a leader whose request had timed out while the
+    /// snapshot was being installed would then offer it for ever.
+    /// </summary>
+    long IAuditTrail.LastCommittedEntryIndex => Volatile.Read(ref reportedCommit);
 
     long IAuditTrail.LastEntryIndex => store.LastIndex;
 
@@ -66,13 +75,28 @@ internal sealed class DurableLog(LogStore store, Applier applier, string idlePat
             return;
         }
 
-        await store.InstallAsync(startIndex, received.Term, SnapshotContent.Decode(received.Payload.Span)).ConfigureAwait(false);
+        if (startIndex <= store.CommitIndex)
+        {
+            // Everything up to there is held and committed: installed by an earlier request whose answer got lost.
+            return;
+        }
+
+        var holder = SnapshotReference.Decode(received.Payload.Span).Holder;
+        var content = await fetcher.TryGetAsync(holder, startIndex).ConfigureAwait(false)
+            ?? throw new LogRefusedException($"The snapshot of index {startIndex} is still being fetched from {RaftAddress.Format(holder)}.");
+        await store.InstallAsync(startIndex, received.Term, content).ConfigureAwait(false);
         applier.Signal();
     }
 
     ValueTask<long> IAuditTrail.CommitAsync(long endIndex, CancellationToken token)
     {
         var count = store.TryCommit(endIndex);
+        var known = Math.Min(endIndex, store.CommitIndex);
+        if (known > reportedCommit)
+        {
+            Volatile.Write(ref reportedCommit, known);
+        }
+
         if (count > 0)
         {
             applier.Signal();
@@ -106,13 +130,14 @@ internal sealed class DurableLog(LogStore store, Applier applier, string idlePat
 
     private ValueTask<TResult> ReadSnapshotAsync<TResult>(ILogEntryConsumer<IRaftLogEntry, TResult> reader, CancellationToken token)
     {
-        if (store.ReadSnapshot() is not { } snapshot)
+        var index = store.SnapshotIndex;
+        if (index == 0 || store.TermAt(index) is not { } term)
         {
             // An index before the base of a log without snapshot does not exist.
             return reader.ReadAsync<LogEntry, LogEntry[]>([], null, token);
         }
 
-        var entry = new LogEntry(snapshot.Term, EntryKind.NoOp, snapshot.Content.Encode(), IsSnapshot: true);
-        return reader.ReadAsync<LogEntry, LogEntry[]>([entry], snapshot.Index, token);
+        var entry = new LogEntry(term, EntryKind.NoOp, new SnapshotReference(self).Encode(), IsSnapshot: true);
+        return reader.ReadAsync<LogEntry, LogEntry[]>([entry], index, token);
     }
 }

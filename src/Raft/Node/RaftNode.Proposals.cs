@@ -256,6 +256,9 @@ public sealed partial class RaftNode
 
         public void Invite() => node.invited = true;
 
+        public (long Index, ReadOnlyMemory<byte> Content) ReadSnapshot()
+            => node.store?.ReadSnapshot() is { } snapshot ? (snapshot.Index, snapshot.Content.Encode()) : (-1, default);
+
         public Task StandAsideAsync(EndPoint target, TimeSpan duration, CancellationToken token) => node.StandAsideAsync(target, duration, token);
 
         public async Task<(ForwardStatus Status, ReadOnlyMemory<byte> Outcome)> ProposeForwardedAsync(

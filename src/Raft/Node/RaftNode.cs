@@ -237,7 +237,8 @@ public sealed partial class RaftNode : IAsyncDisposable
             await store.OpenTermAsync().ConfigureAwait(false);
         }
 
-        log = new DurableLog(store, applier, directory.IdlePath, options.BatchBytesLimit);
+        var fetcher = new SnapshotFetcher(client, options.ElectionTimeoutLower / 2, stopping.Token);
+        log = new DurableLog(store, applier, fetcher, SelfEndPoint, directory.IdlePath, options.BatchBytesLimit);
         feed = new ConfigurationFeed(store);
         cluster = CreateCluster(log, feed, listener, new QuietLoggerFactory(loggerFactory));
         cluster.LeaderChanged += (_, _) => Wake();

@@ -22,6 +22,13 @@ internal sealed class PeerRequestClient(PeerDialer dialer) : IAsyncDisposable
     public async Task InviteAsync(EndPoint peer, CancellationToken token)
         => await AskAsync(peer, [(byte)RequestKind.Invite], token).ConfigureAwait(false);
 
+    public async Task<(long Index, ReadOnlyMemory<byte> Content)> FetchSnapshotAsync(EndPoint holder, CancellationToken token)
+    {
+        var answer = await AskAsync(holder, [(byte)RequestKind.Snapshot], token).ConfigureAwait(false);
+        var reader = new ByteReader(answer);
+        return (reader.Int64(), reader.Block().ToArray());
+    }
+
     /// <summary>See <see cref="IPeerRequests.StandAsideAsync"/>.</summary>
     public async Task StandAsideAsync(EndPoint peer, EndPoint target, TimeSpan duration, CancellationToken token)
     {

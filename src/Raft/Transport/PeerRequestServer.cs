@@ -36,7 +36,17 @@ internal static class PeerRequestServer
         var number = BinaryPrimitives.ReadInt64LittleEndian(message);
         var answer = new ByteWriter();
         answer.Int64(number);
-        await ExecuteAsync(message.AsMemory(8), requests, sameGroup, answer, token).ConfigureAwait(false);
+        try
+        {
+            await ExecuteAsync(message.AsMemory(8), requests, sameGroup, answer, token).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is IOException or InvalidDataException or FormatException)
+        {
+            // No answer is possible: the caller learns it from the broken connection instead of waiting.
+            stream.Dispose();
+            return;
+        }
+
         await writing.WaitAsync(token).ConfigureAwait(false);
         try
         {
@@ -63,6 +73,11 @@ internal static class PeerRequestServer
                 break;
             case RequestKind.Invite when sameGroup:
                 requests.Invite();
+                break;
+            case RequestKind.Snapshot:
+                var (snapshotIndex, content) = sameGroup ? requests.ReadSnapshot() : (-1, default);
+                answer.Int64(snapshotIndex);
+                answer.Block(content.Span);
                 break;
             case RequestKind.StandAside when sameGroup:
                 var (target, duration) = ReadStandAside(request.Span);

@@ -11,6 +11,7 @@ internal enum RequestKind : byte
     ReadIndex = 3,
     Invite = 4,
     StandAside = 5,
+    Snapshot = 6,
 }
 
 /// <summary>How a forwarded proposal ended.</summary>
@@ -129,6 +130,9 @@ internal interface IPeerRequests
 
     /// <summary>The leader is about to add this empty node: from now on consensus connections are welcome.</summary>
     void Invite();
+
+    /// <summary>The snapshot that this node's log stands on; index -1 if there is none.</summary>
+    (long Index, ReadOnlyMemory<byte> Content) ReadSnapshot();
 
     /// <summary>
     /// Asked by a node that transfers leadership: do not stand for election until <paramref name="target"/> leads or the time is over;

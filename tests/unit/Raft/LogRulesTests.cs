@@ -318,7 +318,7 @@ public sealed class LogRulesTests : LogTestBase
             await using var log = Open(NewDisk());
             await using var applier = new Patroni.Raft.Consensus.Node.Applier(
                 log, new Discarding(), new Patroni.Raft.Consensus.Node.ProposalWaiters(), _ => true, new(1 << 20, 1000));
-            await using var durable = new Patroni.Raft.Consensus.Node.DurableLog(log, applier, path, 1 << 20);
+            await using var durable = new Patroni.Raft.Consensus.Node.DurableLog(log, applier, null!, RaftAddress.Parse("127.0.0.1:1"), path, 1 << 20);
             IPersistentState state = durable;
             await state.UpdateTermAsync(4, true, default);
             await state.UpdateVotedForAsync(Other, default);
@@ -329,6 +329,15 @@ public sealed class LogRulesTests : LogTestBase
             Assert.Equal(1, await state.AppendAsync(new EmptyLogEntry { Term = 5 }, default));
             Assert.Equal(1, ((IAuditTrail)state).LastEntryIndex);
             Assert.Equal(1, log.LastIndex);
+
+            // A snapshot offered again, because the answer to the first offer got lost, is accepted without being fetched.
+            log.TryCommit(1);
+            Assert.Equal(0, ((IAuditTrail)state).LastCommittedEntryIndex);
+            await state.AppendAsync(new LogEntry(5, EntryKind.NoOp, new SnapshotReference(RaftAddress.Parse("127.0.0.1:2")).Encode(), IsSnapshot: true), 1, default);
+            Assert.Equal(1, log.LastIndex);
+            Assert.Equal(0, log.SnapshotIndex);
+            await state.CommitAsync(1, default);
+            Assert.Equal(1, ((IAuditTrail)state).LastCommittedEntryIndex);
         }
         finally
         {
