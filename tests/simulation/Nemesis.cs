@@ -21,7 +21,16 @@ internal sealed class Nemesis(World world)
     {
         pace = world.Rng.Between(1, 6) / 2.0;
         world.ActionFailures = world.Rng.Chance(0.5) ? 0.05 : 0;
-        world.After(world.Rng.Between(0, 9000), Next);
+        // Most worlds are left alone until they have a primary; the others have to form under fire.
+        bool patient = world.Rng.Chance(0.75);
+        if (patient) AwaitPrimary();
+        else world.After(world.Rng.Between(0, 9000), Next);
+    }
+
+    private void AwaitPrimary()
+    {
+        bool formed = world.Log.State.Leadership is Led { Checkpointed: true };
+        world.After(world.Rng.Between(100, 3000), formed ? Next : AwaitPrimary);
     }
 
     private void Next()
@@ -29,6 +38,26 @@ internal sealed class Nemesis(World world)
         if (over) return;
         Strike();
         world.After((long)(world.Rng.Between(100, 4000) / pace), Next);
+    }
+
+    /// <summary>The moments between two steps that matter most: an election won, a promotion not yet reported, a release sent, an action just done.</summary>
+    public void Moment(SimNode node, string what)
+    {
+        if (over || !world.Rng.Chance(0.06)) return;
+        world.After(world.Rng.Between(0, 60), () =>
+        {
+            if (over) return;
+            Say($"at the moment of {what}:");
+            switch (world.Rng.Between(0, 5))
+            {
+                case 0: Crash(node); break;
+                case 1: KillPostmaster(node); break;
+                case 2: KillAgentAndServer(node); break;
+                case 3: KillAgentOnly(node); break;
+                case 4: Partition(node); break;
+                case 5: OneWay(node); break;
+            }
+        });
     }
 
     private SimNode Any() => world.Rng.Pick(world.Nodes);
@@ -65,7 +94,8 @@ internal sealed class Nemesis(World world)
             case 16 when world.Rng.Chance(0.4): Everything(); break;
             case 17 or 16: MoveLeadership(); break;
             case 18: Patch(world.Rng.Pick(Patches)); break;
-            case 19: Pause(); break;
+            case 19 when world.Rng.Chance(0.4): Pause(); break;
+            case 19: Crash(AnyData()); break;
             case 20: AskNode(AnyData()); break;
             case 21: EndAgent(AnyData()); break;
         }

@@ -105,6 +105,7 @@ internal sealed class Oracle(World world)
         Elections++;
         if (elected.Epoch.CompareTo(newest) <= 0) throw new InvariantViolation("d", $"epoch {elected.Epoch} follows {newest}");
         newest = elected.Epoch;
+        world.Nemesis.Moment(world.NodeOf(elected.Winner)!, "an election");
         if (entry.Before.Vacancy is not { } vacancy) return;
         CommandId id = StandOf(entry, vacancy, elected.Winner);
         SimNode winner = world.NodeOf(elected.Winner)!;

@@ -122,6 +122,7 @@ internal sealed partial class SimNode
         lastAction = new(mine.Kind, failure is null, failure ?? "", Local, mine.Context);
         world.Trace.Add(world.Now, Name.Value, failure is null ? $"{mine.Kind} is done" : $"{mine.Kind} failed: {failure}");
         Wake();
+        world.Nemesis.Moment(this, "an action's end");
     }
 
     private void Fail(string reason) => job!.Failure = reason;

@@ -343,6 +343,7 @@ internal sealed partial class SimNode
         world.Oracle.CheckNoProcesses(this, "leadership is about to be released");
         keeper = keeper.GiveUp(release);
         leaseFile = null;
+        world.Nemesis.Moment(this, "a release");
     }
 
     /// <summary>What the capture cuts is told to the guard before the renewal is sent.</summary>

@@ -20,18 +20,21 @@ public sealed class SimulationTests(ITestOutputHelper output)
         ulong count = Number("SIM_SEED") is null ? Number("SIM_SEEDS") ?? 1000 : 1;
         var watch = Stopwatch.StartNew();
         List<SimResult> failed = [];
-        long entries = 0, elections = 0, branches = 0;
+        long entries = 0, elections = 0, branches = 0, looks = 0, led = 0, paused = 0;
         Parallel.For((long)start, (long)(start + count), seed =>
         {
             SimResult result = World.Run(SimOptions.Of((ulong)seed));
             Interlocked.Add(ref entries, result.Entries);
             Interlocked.Add(ref elections, result.Elections);
-            Interlocked.Add(ref branches, result.Writes);
+            Interlocked.Add(ref branches, result.Branches);
+            Interlocked.Add(ref looks, result.Looks);
+            Interlocked.Add(ref led, result.LooksWithPrimary);
+            Interlocked.Add(ref paused, result.LooksPaused);
             if (result.Violation is null) return;
             lock (failed) failed.Add(result);
         });
         output.WriteLine($"{count} seeds from {start} in {watch.Elapsed.TotalSeconds:0.0} s ({count * 60 / watch.Elapsed.TotalSeconds:0} a minute): "
-            + $"{entries} entries, {elections} elections, {branches} lines of WAL, {failed.Count} failed");
+            + $"{entries} entries, {elections} elections, {branches} lines of WAL, a primary during {100 * led / Math.Max(1, looks)} % and pause during {100 * paused / Math.Max(1, looks)} % of the time, {failed.Count} failed");
         failed.Sort(static (left, right) => left.Options.Seed.CompareTo(right.Options.Seed));
         foreach (IGrouping<string, SimResult> kind in failed.GroupBy(static result => result.Violation!.Invariant))
             output.WriteLine($"({kind.Key}) {kind.Count()}: {string.Join(' ', kind.Take(20).Select(static result => result.Options.Seed))}");

@@ -3,7 +3,7 @@ using Patroni.Raft.StateMachine;
 namespace Patroni.Raft.Simulation;
 
 /// <summary>How one run ended.</summary>
-internal sealed record SimResult(SimOptions Options, InvariantViolation? Violation, ulong TraceHash, int Entries, int Elections, int Writes, string Report);
+internal sealed record SimResult(SimOptions Options, InvariantViolation? Violation, ulong TraceHash, int Entries, int Elections, int Branches, int Looks, int LooksWithPrimary, int LooksPaused, string Report);
 
 /// <summary>One run: true time, an event queue, the nodes and everything between them. Single-threaded; no real time, no real randomness.</summary>
 internal sealed class World
@@ -14,6 +14,9 @@ internal sealed class World
     private readonly Dictionary<NodeName, SimNode> byName = [];
     private long order;
     private int branches;
+    private int looks;
+    private int looksWithPrimary;
+    private int looksPaused;
 
     private World(SimOptions options)
     {
@@ -59,9 +62,7 @@ internal sealed class World
         {
             violation = new("core", error.ToString());
         }
-        return new(options, violation, world.Trace.Hash, world.Log.Entries.Count, world.Oracle.Elections, branchesOf(world), violation is null ? "" : world.Report(violation));
-
-        static int branchesOf(World world) => world.branches;
+        return new(options, violation, world.Trace.Hash, world.Log.Entries.Count, world.Oracle.Elections, world.branches, world.looks, world.looksWithPrimary, world.looksPaused, violation is null ? "" : world.Report(violation));
     }
 
     private void Add(SimNode node)
@@ -103,6 +104,9 @@ internal sealed class World
             action();
             if (Now < nextLook) continue;
             nextLook = Now + 250;
+            looks++;
+            if (Nodes.Exists(static node => node.Pg.State == Processes.Primary)) looksWithPrimary++;
+            if (Log.State.Settings.Pause) looksPaused++;
             if (done()) return true;
         }
         return false;
