@@ -21,7 +21,7 @@ public sealed class LeaseFile
         path = Path.Combine(directory, $"patroni-raft-lease-{name:x16}");
     }
 
-    /// <summary>Writes the deadline; a failure leaves the old one, which is earlier and therefore safe.</summary>
+    /// <summary>Writes the deadline. When that fails the old one goes too: without one the next life fences at once, which is safe.</summary>
     public void Write(HeldLease? lease)
     {
         try
@@ -39,7 +39,7 @@ public sealed class LeaseFile
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            // The next life then fences earlier than it must: safe.
+            Discard();
         }
     }
 
@@ -57,6 +57,18 @@ public sealed class LeaseFile
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or FormatException or IndexOutOfRangeException or OverflowException)
         {
             return null;
+        }
+    }
+
+    private void Discard()
+    {
+        try
+        {
+            File.Delete(path);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // A file that can be neither replaced nor removed ends at its own deadline; only an unbounded one lasts, and pause has no fence.
         }
     }
 

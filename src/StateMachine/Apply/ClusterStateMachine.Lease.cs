@@ -66,7 +66,9 @@ public static partial class ClusterStateMachine
         if (c.Force && !lease.Unbounded)
             return step.Reject(OutcomeCode.RequestConflict, $"The lease of {lease.Holder} is bounded and expires by itself after {lease.TtlMs} ms; until then {lease.Holder} may write.");
         string detail = c.Force ? $"an operator expired the lease of {lease.Holder}" : $"{lease.Holder} did not renew its lease for {lease.TtlMs} ms";
-        OpenVacancy(step, ClusterTrigger.Expire, lease, VacancyReason.LeaseExpired, detail, default, null);
+        // An operator's failover that waited for the dead leader's lease goes to the node that it names.
+        NodeName? candidate = step.State.Failover is { Kind: FailoverKind.Failover, ScheduledAtUnixMs: null } request ? request.Candidate : null;
+        OpenVacancy(step, ClusterTrigger.Expire, lease, VacancyReason.LeaseExpired, detail, default, candidate);
         return step.Accept();
     }
 
