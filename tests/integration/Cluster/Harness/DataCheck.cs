@@ -22,11 +22,9 @@ internal static class DataCheck
     /// <summary>Every replica ends up with exactly the primary's rows.</summary>
     private static async Task SameRowsAsync(TestCluster cluster, TestNode primary, HashSet<long> expected)
     {
-        var end = (string)(await primary.SqlAsync("SELECT pg_current_wal_insert_lsn()::text"))!;
+        await cluster.CaughtUpAsync();
         foreach (TestNode replica in cluster.DataNodes.Where(node => node != primary))
         {
-            await Wait.UntilAsync($"{replica.Name} to replay up to {end}", async () =>
-                (bool)(await replica.SqlAsync($"SELECT coalesce(pg_last_wal_replay_lsn() >= '{end}'::pg_lsn, false)"))!);
             HashSet<long> there = await RowsAsync(replica);
             Assert.True(there.SetEquals(expected), $"{replica.Name} has {there.Count} rows, {primary.Name} has {expected.Count}");
         }

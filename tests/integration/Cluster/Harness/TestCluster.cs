@@ -142,6 +142,18 @@ internal sealed class TestCluster : IAsyncDisposable
             (long)(await (await PrimaryAsync()).SqlAsync("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'quorum'"))! == 2);
     }
 
+    /// <summary>Waits until every replica has replayed what the primary has written by now.</summary>
+    public async Task CaughtUpAsync()
+    {
+        TestNode primary = await PrimaryAsync();
+        string end = (string)(await primary.SqlAsync("SELECT pg_current_wal_insert_lsn()::text"))!;
+        foreach (TestNode replica in DataNodes.Where(node => node != primary))
+        {
+            await Wait.UntilAsync($"{replica.Name} to replay up to {end}", async () =>
+                (bool)(await replica.SqlAsync($"SELECT coalesce(pg_last_wal_replay_lsn() >= '{end}'::pg_lsn, false)"))!);
+        }
+    }
+
     /// <summary>The Raft leader's node, when the nodes agree on one.</summary>
     public Task<TestNode> RaftLeaderAsync() => Wait.ForAsync("a Raft leader", async () =>
     {
