@@ -24,8 +24,13 @@ internal sealed partial class Formation(EndPoint self, ImmutableArray<EndPoint> 
         while (true)
         {
             var answers = await Task.WhenAll(initial.Where(member => !member.Equals(self)).Select(member => AskAsync(member, token))).ConfigureAwait(false);
+            if (answers.Length > 0 && answers.All(answer => answer.IsStranger))
+            {
+                throw PeerTrust.Refusal(answers.Select(answer => answer.Member));
+            }
+
             var missing = new List<string>();
-            foreach (var (member, facts, error) in answers)
+            foreach (var (member, facts, error, _) in answers)
             {
                 if (facts is null)
                 {
@@ -84,17 +89,17 @@ internal sealed partial class Formation(EndPoint self, ImmutableArray<EndPoint> 
         return null;
     }
 
-    private async Task<(EndPoint Member, NodeFacts? Facts, string Error)> AskAsync(EndPoint member, CancellationToken token)
+    private async Task<(EndPoint Member, NodeFacts? Facts, string Error, bool IsStranger)> AskAsync(EndPoint member, CancellationToken token)
     {
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(token);
         timeout.CancelAfter(TimeSpan.FromSeconds(2));
         try
         {
-            return (member, await client.GetFactsAsync(member, timeout.Token).ConfigureAwait(false), string.Empty);
+            return (member, await client.GetFactsAsync(member, timeout.Token).ConfigureAwait(false), string.Empty, false);
         }
         catch (Exception e) when (e is IOException or SocketException || (e is OperationCanceledException && !token.IsCancellationRequested))
         {
-            return (member, null, e is OperationCanceledException ? "no answer" : e.Message);
+            return (member, null, e is OperationCanceledException ? "no answer" : e.Message, PeerTrust.IsStranger(e));
         }
     }
 

@@ -216,6 +216,7 @@ public sealed partial class RaftNode : IAsyncDisposable
         await EnsureLogAsync(token).ConfigureAwait(false);
         var self = ClusterMemberId.FromEndPoint(SelfEndPoint);
         store = LogStore.Open(directory.Files, new LogStoreOptions(options.RetainedBytes), self);
+        await PeerTrust.RequireAsync([.. Members.Where(member => !member.Equals(SelfEndPoint))], client, token).ConfigureAwait(false);
         if (store.CutBytes > 0)
         {
             LogTornTail(logger, store.CutBytes, directory.Files.Path, store.LastIndex);
