@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using Patroni.Raft.Postgres.Processes;
 using Patroni.Raft.StateMachine;
 
@@ -27,6 +29,44 @@ public static class HostChecks
         }
 
         return problems;
+    }
+
+    /// <summary>
+    /// Ports of a node about to start that another process holds. Asked before anything is written: a new node would otherwise join its group
+    /// first and fail then. PostgreSQL's port is not asked for: a PostgreSQL that runs already is taken over.
+    /// </summary>
+    public static IReadOnlyList<ConfigurationProblem> CheckPorts(NodeConfiguration node)
+    {
+        var problems = new List<ConfigurationProblem>();
+        foreach (var (path, at) in new[] { ("restapi.listen", node.RestApi.Listen), (node.Document.Find("raft.bind_addr") is null ? "raft.self_addr" : "raft.bind_addr", node.Raft.BindAddress) })
+        {
+            if (Taken(at) is { } why)
+            {
+                Add(node, problems, path, $"cannot listen on {at}: {why}");
+            }
+        }
+
+        return problems;
+    }
+
+    private static string? Taken(HostPort at)
+    {
+        var address = at.IsWildcard ? IPAddress.Any : IPAddress.TryParse(at.Host, out var parsed) ? parsed : null;
+        if (address is null)
+        {
+            return null; // A name; whoever listens resolves it, and reports what is wrong.
+        }
+
+        try
+        {
+            using var probe = new TcpListener(address, at.Port);
+            probe.Start();
+            return null;
+        }
+        catch (SocketException e)
+        {
+            return e.SocketErrorCode == SocketError.AddressAlreadyInUse ? "another process uses that port" : e.Message;
+        }
     }
 
     private static void Programs(NodeConfiguration node, List<ConfigurationProblem> problems)

@@ -1,6 +1,8 @@
 using System.CommandLine;
 using Patroni.Raft.Agent.Configuration;
 using Patroni.Raft.Cli.Node;
+using Patroni.Raft.StateMachine;
+using Command = System.CommandLine.Command;
 
 namespace Patroni.Raft.Cli.Verbs;
 
@@ -82,7 +84,7 @@ internal static class NodeVerbs
 
     private static async Task<int> RunAsync(ConfigurationRequest request, Terminal terminal)
     {
-        if (Load(request, terminal) is not { } configuration)
+        if (Load(request, terminal, HostChecks.CheckPorts) is not { } configuration)
         {
             return 1;
         }
@@ -91,10 +93,11 @@ internal static class NodeVerbs
         return await NodeHost.RunAsync(new ConfigurationStore(request, configuration), signals).ConfigureAwait(false);
     }
 
-    private static NodeConfiguration? Load(ConfigurationRequest request, Terminal terminal)
+    private static NodeConfiguration? Load(
+        ConfigurationRequest request, Terminal terminal, Func<NodeConfiguration, IReadOnlyList<ConfigurationProblem>>? further = null)
     {
         var result = ConfigurationLoader.Load(request);
-        var problems = result.Configuration is { } read ? HostChecks.Check(read) : result.Problems;
+        var problems = result.Configuration is { } read ? [.. HostChecks.Check(read), .. further?.Invoke(read) ?? []] : result.Problems;
         foreach (var notice in result.Notices)
         {
             terminal.Error.WriteLine("Note: " + notice);

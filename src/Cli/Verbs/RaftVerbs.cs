@@ -56,7 +56,7 @@ internal static class RaftVerbs
             using var cluster = client.Open(parsed);
             var body = SettingMap.Empty.With("address", Text(parsed.GetValue(address)!));
             body = parsed.GetValue(name) is { } given ? body.With("name", Text(given)) : body;
-            return Report(await cluster.Api.ChangeAsync(null, HttpMethod.Post, "/raft/members", body, stop).ConfigureAwait(false), $"{parsed.GetValue(address)} is a member now", terminal);
+            return Report(await cluster.Api.ChangeAsync(await LeaderAsync(cluster, stop).ConfigureAwait(false), HttpMethod.Post, "/raft/members", body, stop).ConfigureAwait(false), $"{parsed.GetValue(address)} is a member now", terminal);
         });
         return command;
     }
@@ -75,7 +75,7 @@ internal static class RaftVerbs
                 throw new CliException("Aborting removal");
             }
 
-            return Report(await cluster.Api.ChangeAsync(null, HttpMethod.Delete, "/raft/members/" + Uri.EscapeDataString(who), null, stop).ConfigureAwait(false), $"{who} is no member any more", terminal);
+            return Report(await cluster.Api.ChangeAsync(await LeaderAsync(cluster, stop).ConfigureAwait(false), HttpMethod.Delete, "/raft/members/" + Uri.EscapeDataString(who), null, stop).ConfigureAwait(false), $"{who} is no member any more", terminal);
         });
         return command;
     }
@@ -88,7 +88,7 @@ internal static class RaftVerbs
         {
             using var cluster = client.Open(parsed);
             var body = SettingMap.Empty.With("to", Text(parsed.GetValue(to)!));
-            return Report(await cluster.Api.ChangeAsync(null, HttpMethod.Post, "/raft/transfer", body, stop).ConfigureAwait(false), $"{parsed.GetValue(to)} leads the group now", terminal);
+            return Report(await cluster.Api.ChangeAsync(await LeaderAsync(cluster, stop).ConfigureAwait(false), HttpMethod.Post, "/raft/transfer", body, stop).ConfigureAwait(false), $"{parsed.GetValue(to)} leads the group now", terminal);
         });
         return command;
     }
@@ -142,6 +142,14 @@ internal static class RaftVerbs
             }
         });
         return command;
+    }
+
+    /// <summary>Only the group's leader changes its members; null when no node knows who that is.</summary>
+    private static async Task<Uri?> LeaderAsync(ClusterClient cluster, CancellationToken stop)
+    {
+        var answer = await cluster.Api.GetAsync("/raft/members", stop).ConfigureAwait(false);
+        var leader = ((answer.Json as SettingMap)?["members"] as SettingList)?.Items.OfType<SettingMap>().FirstOrDefault(m => SettingReader.Text(m["role"]) == "leader");
+        return leader is not null && Uri.TryCreate(SettingReader.Text(leader["api_url"]), UriKind.Absolute, out var api) ? api : null;
     }
 
     private static int Report(ApiAnswer answer, string done, Terminal terminal)
