@@ -14,6 +14,7 @@ public sealed class InstanceObserver(LocalInstance instance, NodeName self)
 {
     private static readonly TimeSpan StatusLimit = TimeSpan.FromSeconds(2);
     private static readonly int HistoryEntries = 32;
+    private const long UnusableIntervalMs = 1000;
     private readonly SemaphoreSlim wake = new(0, 1);
     private DataView? knownData;
     private ControlData? knownControl;
@@ -109,7 +110,10 @@ public sealed class InstanceObserver(LocalInstance instance, NodeName self)
 
     private async Task InspectAsync(long actionNumber, CancellationToken cancellation)
     {
-        if (knownData is not null && inspectedAt == (actionNumber, exits)) return;
+        // What makes a directory unusable is put right from outside, which nothing here notices: it is looked at again.
+        bool again = knownData is UnusableData && BootClock.NowMs - inspectedAtMs >= UnusableIntervalMs;
+        if (knownData is not null && inspectedAt == (actionNumber, exits) && !again) return;
+        inspectedAtMs = BootClock.NowMs;
         (long, long) at = (actionNumber, exits);
         DirectoryState state = await DataDirectory.InspectAsync(instance.Settings, cancellation).ConfigureAwait(false);
         knownControl = (state as DirectoryState.Valid)?.Control;
@@ -134,6 +138,7 @@ public sealed class InstanceObserver(LocalInstance instance, NodeName self)
 
     private (long, long) inspectedAt = (-1, -1);
     private long exits;
+    private long inspectedAtMs;
 
     private PresentData Present(ControlData control)
     {

@@ -88,6 +88,7 @@ public sealed partial class NodeAgent
         return new()
         {
             Self = Self,
+            RaftAddress = RaftAddress.Format(raft.SelfEndPoint),
             NowMs = now,
             UnixNowMs = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds(),
             State = state,
@@ -140,6 +141,7 @@ public sealed partial class NodeAgent
 
     private void Keep(NodeView view, long now)
     {
+        if (NodeDecisions.IsNameTaken(view)) return;
         if (view.State.Peers.TryGetValue(Self, out Peer? known) ? known != OwnPeer() : stateIsCurrent) Post(new RegisterPeer(OwnPeer()));
         if (Upkeep.Renewal(view, upkeep) is { } renewal)
         {

@@ -18,7 +18,7 @@ public static partial class NodeDecisions
 
     /// <summary>Decides.</summary>
     public static Decision Decide(NodeView view) =>
-        ForeignData(view) ?? Fencing(view) ?? Busy(view) ?? NotCurrent(view) ?? Releasing(view) ?? Shutdown(view) ?? Requested(view) ?? view.State.Leadership switch
+        NameTaken(view) ?? ForeignData(view) ?? Fencing(view) ?? Busy(view) ?? NotCurrent(view) ?? Releasing(view) ?? Shutdown(view) ?? Requested(view) ?? view.State.Leadership switch
         {
             Uninitialized => WhenUninitialized(view),
             Initializing { Claim: var claim } => WhenInitializing(view, claim),
@@ -26,6 +26,21 @@ public static partial class NodeDecisions
             Elected or Led when view.State.Leader == view.Self => WhenLeading(view),
             _ => WhenFollowing(view),
         };
+
+    /// <summary>
+    /// Whether another node bears this one's name. Everything in the log is said under a name: such a node must say and do nothing, or it would
+    /// renew the other's lease and take it for its own.
+    /// </summary>
+    public static bool IsNameTaken(NodeView view) =>
+        view.StateIsCurrent && view.RaftAddress.Length > 0
+        && view.State.Peers.TryGetValue(view.Self, out Peer? known) && known.RaftAddress != view.RaftAddress;
+
+    private static Decision? NameTaken(NodeView view)
+    {
+        if (!IsNameTaken(view)) return null;
+        string reason = $"the name {view.Self} belongs to the node at {view.State.Peers[view.Self].RaftAddress}; give this node ({view.RaftAddress}) another name, or remove the other first";
+        return Decision.Do("node.name-taken", reason, view.MayBeWritable ? new Fence() : new EndAgent(true));
+    }
 
     private static Decision? ForeignData(NodeView view) =>
         view.StateIsCurrent && view.State.SystemIdentifier != 0

@@ -7,6 +7,8 @@ public sealed record NodeView
 {
     /// <summary>This node.</summary>
     public required NodeName Self { get; init; }
+    /// <summary>The Raft address that this node registers with its name; empty in models that have no addresses.</summary>
+    public string RaftAddress { get; init; } = "";
     /// <summary>CLOCK_BOOTTIME, milliseconds.</summary>
     public required long NowMs { get; init; }
     /// <summary>Wall clock, Unix milliseconds; only for schedules.</summary>
