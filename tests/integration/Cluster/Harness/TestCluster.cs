@@ -8,7 +8,8 @@ namespace Patroni.Raft.IntegrationTests.Cluster.Harness;
 internal sealed class TestCluster : IAsyncDisposable
 {
     public const string SuperuserPassword = "postgres-secret";
-    private readonly List<TestNode> nodes = [];
+    // Replaced, never changed: the watch goes through it all the time.
+    private volatile TestNode[] nodes = [];
     private readonly ClusterOptions options;
     private readonly JsonObject document;
     private PrimaryWatch? watch;
@@ -18,8 +19,7 @@ internal sealed class TestCluster : IAsyncDisposable
         this.options = options;
         // Short: it holds unix sockets, whose paths end at 108 bytes.
         Root = Directory.CreateTempSubdirectory("c").FullName;
-        for (int i = 1; i <= options.DataNodes; i++) nodes.Add(new(this, $"node{i}", false));
-        if (options.Witness) nodes.Add(new(this, "witness1", true));
+        nodes = [.. Enumerable.Range(1, options.DataNodes).Select(i => new TestNode(this, $"node{i}", false)), .. options.Witness ? [new TestNode(this, "witness1", true)] : Array.Empty<TestNode>()];
         document = Template();
         foreach (TestNode node in nodes) document["nodes"]![node.Name] = node.Section();
         WriteFile();
@@ -27,6 +27,8 @@ internal sealed class TestCluster : IAsyncDisposable
 
     public string Root { get; }
     public string File => Path.Combine(Root, "cluster.json");
+    /// <summary>The cluster file's content.</summary>
+    public JsonObject Document => document;
     public IReadOnlyList<TestNode> Nodes => nodes;
     public IEnumerable<TestNode> DataNodes => nodes.Where(node => !node.IsWitness);
     public TestNode this[string name] => nodes.Single(node => node.Name == name);
@@ -67,7 +69,7 @@ internal sealed class TestCluster : IAsyncDisposable
     public TestNode AddNode(string name, IEnumerable<string>? join, bool witness = false)
     {
         var node = new TestNode(this, name, witness);
-        nodes.Add(node);
+        nodes = [.. nodes, node];
         document["nodes"]![name] = node.Section(join);
         WriteFile();
         return node;
@@ -76,7 +78,7 @@ internal sealed class TestCluster : IAsyncDisposable
     /// <summary>Forgets a node that left the cluster.</summary>
     public void DropNode(TestNode node)
     {
-        nodes.Remove(node);
+        nodes = [.. nodes.Where(other => other != node)];
         (document["nodes"] as JsonObject)!.Remove(node.Name);
         WriteFile();
     }
@@ -167,8 +169,9 @@ internal sealed class TestCluster : IAsyncDisposable
 
     public async Task<TestNode[]> WhereAsync(Func<TestNode, Task<bool>> condition)
     {
-        bool[] answers = await Task.WhenAll(nodes.Select(condition));
-        return [.. nodes.Where((_, i) => answers[i])];
+        TestNode[] asked = nodes;
+        bool[] answers = await Task.WhenAll(asked.Select(condition));
+        return [.. asked.Where((_, i) => answers[i])];
     }
 
     public async ValueTask DisposeAsync()

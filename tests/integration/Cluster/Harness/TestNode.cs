@@ -39,12 +39,15 @@ internal sealed class TestNode(TestCluster cluster, string name, bool witness)
         return section;
     }
 
-    public void Start()
+    /// <summary>Starts the agent with the cluster's file, or with one of its own.</summary>
+    public void Start(string? file = null)
     {
         if (AgentRuns) return;
         System.IO.Directory.CreateDirectory(Directory);
         agent?.Dispose();
-        agent = Product.StartLogged(cluster.Root, Log, IsWitness ? "witness" : "run", cluster.File, "--name", Name);
+        agent = Product.StartLogged(cluster.Root, Log, file is null
+            ? [IsWitness ? "witness" : "run", cluster.File, "--name", Name]
+            : [IsWitness ? "witness" : "run", file]);
     }
 
     public void SignalAgent(int signal)
