@@ -46,7 +46,7 @@ internal sealed class BenchRun(BenchOptions options, Workplace workplace, Measur
                 {
                     await using var cluster = Create(system, Timing.OursLowest);
                     cluster.Start();
-                    measurements.Add(system, Figure.HostCrashLowestTiming, await Scenarios.HostCrashAsync(cluster).WaitAsync(cancel));
+                    await OutageAsync(system, Figure.HostCrashLowestTiming, () => Scenarios.HostCrashAsync(cluster), cancel);
                 }
             }
         }
@@ -56,15 +56,20 @@ internal sealed class BenchRun(BenchOptions options, Workplace workplace, Measur
     private async Task EqualTimingAsync(SystemUnderTest system, bool first, CancellationToken cancel)
     {
         var footprint = first && options.Wants(Figure.MemoryMib, Figure.CpuPercent);
-        if (!footprint && !options.Wants(Figure.WholeFromNothing, Figure.Switchover, Figure.PostmasterKilled, Figure.HostCrashTtl20)
-            && (system != SystemUnderTest.Patroni || !options.Wants(Figure.HostCrashLowestTiming)))
+        var patroniLowest = system == SystemUnderTest.Patroni && options.Wants(Figure.HostCrashLowestTiming);
+        if (!footprint && !patroniLowest
+            && !options.Wants(Figure.WholeFromNothing, Figure.Switchover, Figure.PostmasterKilled, Figure.HostCrashTtl20))
         {
             return;
         }
 
         await using var cluster = Create(system, Timing.PatroniLowest);
-        var whole = await Scenarios.WholeFromNothingAsync(cluster).WaitAsync(cancel);
-        measurements.Add(system, Figure.WholeFromNothing, whole.TotalSeconds);
+        if (!await AttemptAsync(system, Figure.WholeFromNothing, async () =>
+            measurements.Add(system, Figure.WholeFromNothing, (await Scenarios.WholeFromNothingAsync(cluster)).TotalSeconds), cancel))
+        {
+            return;
+        }
+
         if (footprint)
         {
             var idle = await Footprint.MeasureAsync(cluster, options.IdleDuration).WaitAsync(cancel);
@@ -74,23 +79,45 @@ internal sealed class BenchRun(BenchOptions options, Workplace workplace, Measur
 
         if (options.Wants(Figure.Switchover))
         {
-            measurements.Add(system, Figure.Switchover, await Scenarios.SwitchoverAsync(cluster).WaitAsync(cancel));
+            await OutageAsync(system, Figure.Switchover, () => Scenarios.SwitchoverAsync(cluster), cancel);
         }
 
         if (options.Wants(Figure.PostmasterKilled))
         {
-            measurements.Add(system, Figure.PostmasterKilled, await Scenarios.PostmasterCrashAsync(cluster).WaitAsync(cancel));
+            await OutageAsync(system, Figure.PostmasterKilled, () => Scenarios.PostmasterCrashAsync(cluster), cancel);
         }
 
-        if (options.Wants(Figure.HostCrashTtl20) || (system == SystemUnderTest.Patroni && options.Wants(Figure.HostCrashLowestTiming)))
+        if (options.Wants(Figure.HostCrashTtl20) || patroniLowest)
         {
-            var crash = await Scenarios.HostCrashAsync(cluster).WaitAsync(cancel);
-            measurements.Add(system, Figure.HostCrashTtl20, crash);
-            if (system == SystemUnderTest.Patroni)
+            // Patroni's lowest timing is this very one: the same measurement fills both rows.
+            await OutageAsync(system, Figure.HostCrashTtl20, () => Scenarios.HostCrashAsync(cluster), cancel,
+                patroniLowest ? Figure.HostCrashLowestTiming : null);
+        }
+    }
+
+    private Task OutageAsync(SystemUnderTest system, Figure figure, Func<Task<Outage>> scenario, CancellationToken cancel, Figure? also = null) =>
+        AttemptAsync(system, figure, async () =>
+        {
+            var outage = await scenario();
+            measurements.Add(system, figure, outage);
+            if (also is { } second)
             {
-                // Patroni's lowest timing is this very one: the same measurement fills both rows.
-                measurements.Add(system, Figure.HostCrashLowestTiming, crash);
+                measurements.Add(system, second, outage);
             }
+        }, cancel);
+
+    /// <summary>A repetition that fails is counted, and the run goes on with the next scenario.</summary>
+    private async Task<bool> AttemptAsync(SystemUnderTest system, Figure figure, Func<Task> attempt, CancellationToken cancel)
+    {
+        try
+        {
+            await attempt().WaitAsync(cancel);
+            return true;
+        }
+        catch (Exception e) when (e is InvalidOperationException or TimeoutException or IOException or HttpRequestException or Npgsql.NpgsqlException)
+        {
+            measurements.AddFailure(system, figure, e.Message);
+            return false;
         }
     }
 

@@ -26,7 +26,7 @@ internal static class EtcdCommit
             var leader = await LeaderAsync(nodes);
             using (var warm = Connect(leader))
             {
-                await CommitLoad.RunAsync(TimeSpan.FromSeconds(2), 8, (w, n) => PutAsync(warm, w, n));
+                await CommitLoad.RunAsync(TimeSpan.FromSeconds(5), writers, (w, n) => PutAsync(warm, w, n));
             }
 
             using var single = Connect(leader);

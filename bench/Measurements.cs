@@ -30,6 +30,7 @@ internal sealed class Measurements(string rawFile)
 {
     private readonly Dictionary<(SystemUnderTest, Figure), List<double>> _values = [];
     private readonly Dictionary<(SystemUnderTest, Figure), int> _lost = [];
+    private readonly Dictionary<(SystemUnderTest, Figure), int> _failures = [];
 
     public void Add(SystemUnderTest system, Figure figure, double value, JsonObject? details = null)
     {
@@ -65,6 +66,22 @@ internal sealed class Measurements(string rawFile)
             ["whole_again_s"] = Math.Round(outage.WholeAgain.TotalSeconds, 2),
         });
     }
+
+    /// <summary>A repetition that did not come to an end is shown, not hidden.</summary>
+    public void AddFailure(SystemUnderTest system, Figure figure, string message)
+    {
+        _failures[(system, figure)] = Failures(system, figure) + 1;
+        File.AppendAllText(rawFile, new JsonObject
+        {
+            ["at"] = DateTime.UtcNow.ToString("u", CultureInfo.InvariantCulture),
+            ["system"] = system.ToString(),
+            ["figure"] = figure.ToString(),
+            ["failure"] = message,
+        }.ToJsonString() + "\n");
+        Console.Error.WriteLine($"{system,-12} {figure,-22} failed: {message}");
+    }
+
+    public int Failures(SystemUnderTest system, Figure figure) => _failures.GetValueOrDefault((system, figure));
 
     public IReadOnlyList<double> Values(SystemUnderTest system, Figure figure) => _values.GetValueOrDefault((system, figure)) ?? [];
 

@@ -11,6 +11,7 @@ namespace Patroni.Raft.Bench;
 internal static partial class RaftCommit
 {
     private const int ValueBytes = 128;
+    private const int WarmUpSeconds = 5;
 
     /// <param name="driver">The command that starts the driver, blanks between its words.</param>
     public static async Task<CommitFigures> RunAsync(string driver, TimeSpan duration, int writers)
@@ -21,7 +22,7 @@ internal static partial class RaftCommit
         try
         {
             var leader = await LeaderAsync(processes);
-            await AskAsync(leader, $"bench t 8 2 {ValueBytes}");
+            await AskAsync(leader, $"bench t {writers} {WarmUpSeconds} {ValueBytes}"); // lets the compiler of hot code finish
             var seconds = duration.TotalSeconds.ToString(CultureInfo.InvariantCulture);
             var latency = await AskAsync(leader, $"bench t 1 {seconds} {ValueBytes}");
             var load = await AskAsync(leader, $"bench t {writers} {seconds} {ValueBytes}");

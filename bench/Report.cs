@@ -51,9 +51,10 @@ internal static class Report
 
     private static string Cell(Measurements measurements, SystemUnderTest system, Figure figure, string unit)
     {
+        var failures = measurements.Failures(system, figure);
         if (measurements.Median(system, figure) is not { } median)
         {
-            return "not measured";
+            return failures > 0 ? $"failed ({failures} of {failures})" : "not measured";
         }
 
         var values = measurements.Values(system, figure);
@@ -63,7 +64,8 @@ internal static class Report
             text += $" ({Short(values.Min())} to {Short(values.Max())})";
         }
 
-        return measurements.Lost(system, figure) is { } lost ? $"{text}, {lost} rows lost" : text;
+        text = measurements.Lost(system, figure) is { } lost ? $"{text}, {lost} rows lost" : text;
+        return failures > 0 ? $"{text}, {failures} of {failures + values.Count} failed" : text;
     }
 
     private static string Ratio(double? theirs, double? ours, bool lessIsBetter) =>
