@@ -30,6 +30,7 @@ internal static class EtcdCommit
             }
 
             using var single = Connect(leader);
+            await CommitLoad.RunAsync(TimeSpan.FromSeconds(5), 1, (w, n) => PutAsync(single, w, n));
             var latency = await CommitLoad.RunAsync(duration, 1, (w, n) => PutAsync(single, w, n));
             var clients = Enumerable.Range(0, writers).Select(_ => Connect(leader)).ToArray();
             var load = await CommitLoad.RunAsync(duration, writers, (w, n) => PutAsync(clients[w], w, n));

@@ -23,6 +23,7 @@ internal static partial class RaftCommit
         {
             var leader = await LeaderAsync(processes);
             await AskAsync(leader, $"bench t {writers} {WarmUpSeconds} {ValueBytes}"); // lets the compiler of hot code finish
+            await AskAsync(leader, $"bench t 1 {WarmUpSeconds} {ValueBytes}");
             var seconds = duration.TotalSeconds.ToString(CultureInfo.InvariantCulture);
             var latency = await AskAsync(leader, $"bench t 1 {seconds} {ValueBytes}");
             var load = await AskAsync(leader, $"bench t {writers} {seconds} {ValueBytes}");
