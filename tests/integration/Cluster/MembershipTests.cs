@@ -23,7 +23,8 @@ public sealed class MembershipTests
 
         ProductResult removed = await cluster.CommandAsync("raft", "remove", fourth.Name, "--force");
         Assert.True(removed.ExitCode == 0, removed.Error + removed.Output);
-        fourth.Crash();
+        fourth.KillAgent();
+        await fourth.QuitPostgresAsync();
         cluster.DropNode(fourth);
         Assert.Equal(first.Length, (await VotersAsync(cluster)).Length);
         await writer.MoreAsync(20);

@@ -19,20 +19,21 @@ public sealed class SteadyPrimaryTests(SharedCluster shared)
     [Fact]
     public Task The_primary_notices_nothing_when_the_raft_leader_is_killed() => Unmoved(async (cluster, writer) =>
     {
-        TestNode primary = await cluster.PrimaryAsync();
-        TestNode other = cluster.DataNodes.First(node => node != primary);
-        if (await cluster.RaftLeaderAsync() == primary)
-        {
-            ProductResult moved = await cluster.CommandAsync("raft", "transfer", other.Name);
-            Assert.True(moved.ExitCode == 0, moved.Error);
-        }
-        TestNode leader = await cluster.RaftLeaderAsync();
-        Assert.NotSame(primary, leader);
-
+        TestNode leader = await RaftLeaderBesideThePrimaryAsync(cluster);
         leader.Crash();
         await writer.MoreAsync(20);
         await Wait.UntilAsync("another Raft leader", async () => await cluster.RaftLeaderAsync() != leader);
         leader.Start();
+    });
+
+    [Fact]
+    public Task The_primary_notices_nothing_when_the_raft_leader_hangs_and_goes_on() => Unmoved(async (cluster, writer) =>
+    {
+        TestNode leader = await RaftLeaderBesideThePrimaryAsync(cluster);
+        leader.SignalAgent(ProcessControl.SigStop);
+        await Wait.UntilAsync("another Raft leader", async () => await cluster.RaftLeaderAsync() != leader);
+        await writer.MoreAsync(20);
+        leader.SignalAgent(ProcessControl.SigCont);
     });
 
     [Fact]
@@ -46,6 +47,20 @@ public sealed class SteadyPrimaryTests(SharedCluster shared)
         await writer.MoreAsync(20);
         Assert.Equal(postmaster, primary.PostmasterId());
     });
+
+    private static async Task<TestNode> RaftLeaderBesideThePrimaryAsync(TestCluster cluster)
+    {
+        TestNode primary = await cluster.PrimaryAsync();
+        TestNode other = cluster.DataNodes.First(node => node != primary);
+        if (await cluster.RaftLeaderAsync() == primary)
+        {
+            ProductResult moved = await cluster.CommandAsync("raft", "transfer", other.Name);
+            Assert.True(moved.ExitCode == 0, moved.Error);
+        }
+        TestNode leader = await cluster.RaftLeaderAsync();
+        Assert.NotSame(primary, leader);
+        return leader;
+    }
 
     private Task Unmoved(Func<TestCluster, Writer, Task> scenario) => shared.RunAsync(async cluster =>
     {

@@ -29,7 +29,8 @@ internal sealed class Patcher : IAsyncDisposable
         int goal = acknowledged.Count + patches;
         try
         {
-            await Wait.UntilAsync($"{patches} more acknowledged patches", () => acknowledged.Count >= goal);
+            await Wait.UntilAsync($"{patches} more acknowledged patches", () => loop.IsFaulted || acknowledged.Count >= goal);
+            if (loop.IsFaulted) await loop;
         }
         catch (TimeoutException e)
         {

@@ -49,7 +49,7 @@ internal static class Product
         // A killed runtime would leave its diagnostic pipes behind.
         start.Environment["DOTNET_EnableDiagnostics"] = "0";
         start.Environment["DOTNET_TieredPGO"] = "0";
-        start.Environment["HOME"] = directory;
+        start.Environment["HOME"] = start.Environment["TMPDIR"] = directory;
         return start;
     }
 }

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json.Nodes;
+using Patroni.Raft.Agent.Loop;
 using Xunit;
 
 namespace Patroni.Raft.IntegrationTests.Cluster.Harness;
@@ -179,7 +180,12 @@ internal sealed class TestCluster : IAsyncDisposable
         if (watch is not null) await watch.DisposeAsync();
         foreach (TestNode node in nodes) node.SignalAgent(ProcessControl.SigCont);
         foreach (TestNode node in nodes) node.KillAgent();
-        foreach (TestNode node in nodes.Where(node => !node.IsWitness)) node.KillPostgres();
+        foreach (TestNode node in DataNodes)
+        {
+            await node.QuitPostgresAsync();
+            // A killed agent leaves its lease on tmpfs, outside of the cluster's directory.
+            new LeaseFile(node.DataDirectory).Write(null);
+        }
         Directory.Delete(Root, recursive: true);
     }
 

@@ -7,7 +7,8 @@ namespace Patroni.Raft.IntegrationTests.Cluster.Harness;
 /// <summary>One node: its agent process, its PostgreSQL's processes, its ports and directories.</summary>
 internal sealed class TestNode(TestCluster cluster, string name, bool witness)
 {
-    private Process? agent;
+    // Other threads ask about it; one that ended is left to the collector, because they may still hold it.
+    private volatile Process? agent;
 
     public string Name { get; } = name;
     public bool IsWitness { get; } = witness;
@@ -44,7 +45,6 @@ internal sealed class TestNode(TestCluster cluster, string name, bool witness)
     {
         if (AgentRuns) return;
         System.IO.Directory.CreateDirectory(Directory);
-        agent?.Dispose();
         agent = Product.StartLogged(cluster.Root, Log, file is null
             ? [IsWitness ? "witness" : "run", cluster.File, "--name", Name]
             : [IsWitness ? "witness" : "run", file]);
@@ -62,6 +62,17 @@ internal sealed class TestNode(TestCluster cluster, string name, bool witness)
     }
 
     public void KillPostgres() => ProcessControl.KillAllIn(DataDirectory);
+
+    /// <summary>Ends PostgreSQL at once but with its own hand: killed, it would leave its shared memory behind.</summary>
+    public async Task QuitPostgresAsync()
+    {
+        if (File.Exists(Path.Combine(DataDirectory, "postmaster.pid")) && PostgresProcesses.Contains(PostmasterId()))
+        {
+            ProcessControl.Signal(PostmasterId(), ProcessControl.SigQuit);
+            for (int i = 0; i < 200 && PostgresProcesses.Count > 0; i++) await Task.Delay(50);
+        }
+        KillPostgres();
+    }
 
     /// <summary>The crash of a host: the agent cannot react to the end of its PostgreSQL, nor the other way round.</summary>
     public void Crash()
