@@ -16,6 +16,7 @@ public static class NodeHost
     public static async Task<int> RunAsync(ConfigurationStore configuration, NodeSignals signals)
     {
         NodeConfiguration node = configuration.Current;
+        using var trim = new MemoryTrim();
         using ILoggerFactory loggers = NodeLogging.Create(node.Log, node.Name);
         (RaftOptions? options, ConfigurationProblem? problem) = AgentSettings.ForRaft(node);
         if (options is null) throw new CliException($"{problem}");
