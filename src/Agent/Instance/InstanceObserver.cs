@@ -53,6 +53,7 @@ public sealed class InstanceObserver(LocalInstance instance, NodeName self)
     /// <summary>One look.</summary>
     public async Task<Observation> LookAsync(long actionNumber, CancellationToken cancellation)
     {
+        long began = BootClock.NowMs;
         Postmaster? postmaster = instance.Controller.Current ?? instance.Controller.Adopt();
         if (postmaster is null)
         {
@@ -60,30 +61,30 @@ public sealed class InstanceObserver(LocalInstance instance, NodeName self)
             startingSinceMs = unresponsiveSinceMs = 0;
             await InspectAsync(actionNumber, cancellation).ConfigureAwait(false);
             ServerView stopped = left.IsEmpty ? new ServerStopped() : new ServerRemnants(left.All.Length);
-            return new(actionNumber, knownData!, stopped, null, knownControl, null);
+            return new(actionNumber, began, knownData!, stopped, null, knownControl, null);
         }
 
         WatchExit(postmaster);
         StatusResult result = await instance.Reader.ReadAsync(StatusLimit).ConfigureAwait(false);
         if (knownData is null) await InspectAsync(actionNumber, cancellation).ConfigureAwait(false);
         return result is StatusResult.Answered answered
-            ? await RunningAsync(actionNumber, answered.Status, cancellation).ConfigureAwait(false)
-            : NotAnswering(actionNumber, result);
+            ? await RunningAsync(actionNumber, began, answered.Status, cancellation).ConfigureAwait(false)
+            : NotAnswering(actionNumber, began, result);
     }
 
-    private Observation NotAnswering(long actionNumber, StatusResult result)
+    private Observation NotAnswering(long actionNumber, long began, StatusResult result)
     {
         long now = BootClock.NowMs;
         if (result is StatusResult.Unresponsive)
         {
             if (unresponsiveSinceMs == 0) unresponsiveSinceMs = now;
-            return new(actionNumber, knownData!, new ServerUnresponsive(unresponsiveSinceMs), null, knownControl, null);
+            return new(actionNumber, began, knownData!, new ServerUnresponsive(unresponsiveSinceMs), null, knownControl, null);
         }
         if (startingSinceMs == 0) startingSinceMs = now;
-        return new(actionNumber, knownData!, new ServerStarting(startingSinceMs), null, knownControl, null);
+        return new(actionNumber, began, knownData!, new ServerStarting(startingSinceMs), null, knownControl, null);
     }
 
-    private async Task<Observation> RunningAsync(long actionNumber, InstanceStatus status, CancellationToken cancellation)
+    private async Task<Observation> RunningAsync(long actionNumber, long began, InstanceStatus status, CancellationToken cancellation)
     {
         startingSinceMs = unresponsiveSinceMs = 0;
         // While nothing is streamed the status knows only a lower bound of a standby's timeline, and an election needs the very one.
@@ -98,7 +99,7 @@ public sealed class InstanceObserver(LocalInstance instance, NodeName self)
                 status.Receiver is { IsStreaming: true }, history)
             : new PrimaryServer(status.Timeline, status.WriteLsn, status.CheckpointTimeline, status.WriteLsn, history);
         (string, int)? upstream = status.Receiver is { SenderHost: { } host, SenderPort: { } port } ? (host, port) : null;
-        return new(actionNumber, knownData!, server, status, knownControl, upstream);
+        return new(actionNumber, began, knownData!, server, status, knownControl, upstream);
     }
 
     /// <summary>Forgets what is known of the directory; the next look inspects it.</summary>

@@ -32,7 +32,7 @@ public sealed partial class NodeAgent
         ObserveLease(applied.State);
         ObserveWritability(seen);
 
-        NodeView view = View(applied.State, seen, now);
+        NodeView view = View(applied, seen, now);
         Keep(view, now);
         if (raft.IsLeader)
         {
@@ -79,11 +79,17 @@ public sealed partial class NodeAgent
         if (seen.Status is { } status) serverVersion = status.ServerVersion;
     }
 
-    private NodeView View(ClusterState state, Observation seen, long now)
+    private NodeView View(AppliedCluster applied, Observation seen, long now)
     {
+        ClusterState state = applied.State;
         bool stale = seen.ActionNumber != Interlocked.Read(ref actionNumber);
         Configuration.TagSettings tags = configuration.Current.Tags;
-        ServerView server = seen.Server is StandbyServer standby ? standby with { Upstream = UpstreamOf(state, seen) } : seen.Server;
+        // What was received before the vacancy opened is not the end: the last of a primary that stopped comes with its stop.
+        bool tooEarly = state.Vacancy is not null && seen.BeganMs <= applied.Clock.VacancyAtMs;
+        if (tooEarly) observer.Trigger();
+        ServerView server = seen.Server is StandbyServer standby
+            ? standby with { Upstream = UpstreamOf(state, seen), EndOfWal = tooEarly ? default : standby.EndOfWal }
+            : seen.Server;
         MemberReport report = Report(state, seen);
         return new()
         {
