@@ -33,12 +33,20 @@ public static class HostChecks
 
     /// <summary>
     /// Ports of a node about to start that another process holds. Asked before anything is written: a new node would otherwise join its group
-    /// first and fail then. PostgreSQL's port is not asked for: a PostgreSQL that runs already is taken over.
+    /// first and fail then. PostgreSQL's port is asked for only while there is no data: a PostgreSQL that runs already is taken over, and a member
+    /// of a running cluster stays a voter and says why its PostgreSQL does not start.
     /// </summary>
     public static IReadOnlyList<ConfigurationProblem> CheckPorts(NodeConfiguration node)
     {
         var problems = new List<ConfigurationProblem>();
-        foreach (var (path, at) in new[] { ("restapi.listen", node.RestApi.Listen), (node.Document.Find("raft.bind_addr") is null ? "raft.self_addr" : "raft.bind_addr", node.Raft.BindAddress) })
+        List<(string Path, HostPort At)> ports =
+            [("restapi.listen", node.RestApi.Listen), (node.Document.Find("raft.bind_addr") is null ? "raft.self_addr" : "raft.bind_addr", node.Raft.BindAddress)];
+        if (node.Postgresql is { } local && !File.Exists(Path.Combine(local.DataDirectory, "PG_VERSION")))
+        {
+            ports.AddRange(local.ListenHosts.Select(host => ("postgresql.listen", new HostPort(host, local.Port))));
+        }
+
+        foreach (var (path, at) in ports)
         {
             if (Taken(at) is { } why)
             {

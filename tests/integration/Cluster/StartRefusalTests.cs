@@ -24,6 +24,7 @@ public sealed class StartRefusalTests
     [Theory]
     [InlineData("restapi.listen")]
     [InlineData("raft.self_addr")]
+    [InlineData("postgresql.listen")]
     public async Task A_port_in_use_is_named(string key)
     {
         using var other = new TcpListener(IPAddress.Loopback, 0);
