@@ -135,14 +135,33 @@ public sealed class Scenarios
         Lineage = [promotion],
     };
 
+    private static ClusterState Leaderless() => ClusterState.Empty with
+    {
+        SystemIdentifier = 1,
+        Leadership = new Vacant(new(new(1, 20), VacancyReason.LeaseExpired, "", Other, null, default, default,
+            System.Collections.Immutable.ImmutableSortedDictionary<NodeName, Stand>.Empty,
+            System.Collections.Immutable.ImmutableSortedDictionary<NodeName, Decline>.Empty, [], 0, 0)),
+    };
+
+    /// <summary>The last WAL of a primary that stopped comes with its stop: a candidate that stood with an older look fell short of it, and the old primary won back.</summary>
+    [Fact]
+    public void AMemberStandsOnlyWithALookThatBeganAfterTheVacancy()
+    {
+        ClusterState state = Leaderless();
+        ApplyClock clock = ApplyClock.Empty.Observe(state, 700);
+        foreach ((long beganMs, bool stands) in new[] { (699L, false), (700L, false), (701L, true) })
+        {
+            Decision decision = NodeDecisions.Decide(Standby(state, null, 1) with { SeenBeforeVacancy = clock.IsBeforeVacancy(state, beganMs) });
+            Assert.Equal(stands ? "election.stand" : "election.look-again", decision.Rule);
+            Assert.Equal(stands ? 1 : 0, decision.Effects.Length);
+        }
+    }
+
     /// <summary>While nobody is promoted nothing is streamed: it could come from a promotion whose report is lost, under a number that the next one takes too.</summary>
     [Fact]
     public void AMemberDisconnectsBeforeItStands()
     {
-        var vacancy = new Vacancy(new(1, 20), VacancyReason.LeaseExpired, "", Other, null, default, default,
-            System.Collections.Immutable.ImmutableSortedDictionary<NodeName, Stand>.Empty,
-            System.Collections.Immutable.ImmutableSortedDictionary<NodeName, Decline>.Empty, [], 0, 0);
-        ClusterState state = ClusterState.Empty with { SystemIdentifier = 1, Leadership = new Vacant(vacancy) };
+        ClusterState state = Leaderless();
         Assert.Equal(new RunAction(new FollowAction(null)), Assert.Single(NodeDecisions.Decide(Standby(state, Other, 1)).Effects));
         Assert.IsType<StandForElection>(Assert.IsType<Propose>(Assert.Single(NodeDecisions.Decide(Standby(state, null, 1)).Effects)).Command);
     }

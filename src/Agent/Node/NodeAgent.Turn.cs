@@ -84,12 +84,9 @@ public sealed partial class NodeAgent
         ClusterState state = applied.State;
         bool stale = seen.ActionNumber != Interlocked.Read(ref actionNumber);
         Configuration.TagSettings tags = configuration.Current.Tags;
-        // What was received before the vacancy opened is not the end: the last of a primary that stopped comes with its stop.
-        bool tooEarly = state.Vacancy is not null && seen.BeganMs <= applied.Clock.VacancyAtMs;
-        if (tooEarly) observer.Trigger();
-        ServerView server = seen.Server is StandbyServer standby
-            ? standby with { Upstream = UpstreamOf(state, seen), EndOfWal = tooEarly ? default : standby.EndOfWal }
-            : seen.Server;
+        bool beforeVacancy = applied.Clock.IsBeforeVacancy(state, seen.BeganMs);
+        if (beforeVacancy) observer.Trigger();
+        ServerView server = seen.Server is StandbyServer standby ? standby with { Upstream = UpstreamOf(state, seen) } : seen.Server;
         MemberReport report = Report(state, seen);
         return new()
         {
@@ -104,6 +101,7 @@ public sealed partial class NodeAgent
             Released = keeper.Released,
             Data = seen.Data,
             Server = server,
+            SeenBeforeVacancy = beforeVacancy,
             MayBeWritable = fence.IsArmed,
             // Until a look that began after the action, what is known of the instance is out of date, as during the action.
             Running = Volatile.Read(ref running)?.Kind ?? (stale || Volatile.Read(ref fencing) == 1 ? ActionKind.Stop : null),

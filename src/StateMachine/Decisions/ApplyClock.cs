@@ -27,6 +27,9 @@ public sealed record ApplyClock
     /// <summary>When the last close of it was fruitless; the opening when none was.</summary>
     public long FruitlessAtMs { get; private init; }
 
+    /// <summary>Whether something that began then, milliseconds of this node's clock, began before this node knew of the open vacancy.</summary>
+    public bool IsBeforeVacancy(ClusterState state, long beganMs) => state.Vacancy is not null && beganMs <= VacancyAtMs;
+
     /// <summary>When a member last reported.</summary>
     public long TouchAtMs(NodeName node) => Touches.TryGetValue(node, out (long Index, long AtMs) touch) ? touch.AtMs : 0;
 

@@ -24,6 +24,8 @@ public static partial class NodeDecisions
             case StandbyServer { Upstream: not null } when !FailedHere(view, ActionKind.Follow):
                 // The winner, or a former winner that comes back, may be promoted under the timeline number that the next one takes too.
                 return Detach("election.detach", "replication is disconnected before it stands, so that nothing comes from a promotion that the log does not know of");
+            case StandbyServer when view.SeenBeforeVacancy:
+                return Decision.Wait("election.look-again", "PostgreSQL is looked at once more: the last WAL of the former primary came with its stop");
             case StandbyServer { EndOfWal.IsValid: true } server:
                 var data = (PresentData)view.Data;
                 return Decision.Do("election.stand", $"stands for election with timeline {server.Timeline} and {server.EndOfWal}",

@@ -28,6 +28,11 @@ public sealed record NodeView
     /// <summary>The processes.</summary>
     public required ServerView Server { get; init; }
     /// <summary>
+    /// Whether <see cref="Server"/> was looked at before the open vacancy was known here: the last WAL of a primary that stopped, which comes with its
+    /// stop, is then missing from it (<see cref="ApplyClock.IsBeforeVacancy"/>).
+    /// </summary>
+    public bool SeenBeforeVacancy { get; init; }
+    /// <summary>
     /// Whether anything of the instance may commit: launched as primary, promoted, or simply not known to be a standby. Declared intent,
     /// not observation: it is true from before the launch until an empty scan.
     /// </summary>
