@@ -218,7 +218,7 @@ internal sealed partial class SimNode
         ObserveWritability();
         if (BelievesToLead)
         {
-            foreach (CoordinatorDecision decision in CoordinatorDecisions.Decide(State, notes, now, startedMs)) Post(decision.Command);
+            foreach (CoordinatorDecision decision in CoordinatorDecisions.Decide(Name, State, notes, now, startedMs)) Post(decision.Command);
         }
         if (!State.Peers.ContainsKey(Name) && StateIsCurrent) Post(new RegisterPeer(new(Name, $"{Name}:7000", $"http://{Name}:8008", Kind)));
         if (HasPostgres) TurnOfData(now);

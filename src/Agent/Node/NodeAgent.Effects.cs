@@ -15,6 +15,7 @@ public sealed partial class NodeAgent
     private long actionNumber;
     private int fencing;
     private bool promotionOrdered;
+    private volatile DataOrigin origin;
     private PostgresRole lastRole;
 
     private sealed record RunningAction(ActionKind Kind, CancellationTokenSource Cancellation);
@@ -72,6 +73,7 @@ public sealed partial class NodeAgent
         {
             ActionOutcome outcome = await work(action.Cancellation.Token).ConfigureAwait(false);
             lastAction = new(kind, outcome.Failure is null, outcome.Failure ?? "", BootClock.NowMs, context);
+            if (outcome.Failure is null) origin = OriginAfter(kind) ?? origin;
             job = "";
             observer.ForgetData();
             Interlocked.Increment(ref actionNumber);
@@ -83,6 +85,14 @@ public sealed partial class NodeAgent
             action.Cancellation.Dispose();
         });
     }
+
+    private static DataOrigin? OriginAfter(ActionKind kind) => kind switch
+    {
+        ActionKind.Initialize => DataOrigin.Initialized,
+        ActionKind.Clone => DataOrigin.Cloned,
+        ActionKind.Rewind => DataOrigin.Rewound,
+        _ => null,
+    };
 
     private void AfterAction(NodeAction action)
     {

@@ -43,6 +43,7 @@ public sealed partial class NodeAgent
             PendingRestartJson = PendingRestart(status),
             Note = note,
             FeatureLevel = ClusterStateMachine.SupportedFeatureLevel,
+            Origin = origin,
         };
     }
 

@@ -36,7 +36,7 @@ public sealed partial class NodeAgent
         Keep(view, now);
         if (raft.IsLeader)
         {
-            foreach (CoordinatorDecision decision in CoordinatorDecisions.Decide(applied.State, applied.Clock, now, startedMs))
+            foreach (CoordinatorDecision decision in CoordinatorDecisions.Decide(Self, applied.State, applied.Clock, now, startedMs))
                 Post(decision.Command);
         }
         Decision decided = NodeDecisions.Decide(view);

@@ -75,7 +75,7 @@ public sealed class WitnessAgent : INode, IAsyncDisposable
             long due = now + 1000;
             if (raft.IsLeader)
             {
-                foreach (CoordinatorDecision decision in CoordinatorDecisions.Decide(applied.State, applied.Clock, now, startedMs)) Post(decision.Command);
+                foreach (CoordinatorDecision decision in CoordinatorDecisions.Decide(configuration.Current.Name, applied.State, applied.Clock, now, startedMs)) Post(decision.Command);
                 due = Math.Min(due, CoordinatorDecisions.NextDueMs(applied.State, applied.Clock, now, startedMs));
             }
             using var timer = CancellationTokenSource.CreateLinkedTokenSource(ending.Token);

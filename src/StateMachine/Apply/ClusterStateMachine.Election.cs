@@ -117,14 +117,14 @@ public static partial class ClusterStateMachine
                 LastFruitlessIndex = step.Index,
             }));
             bool somethingNew = vacancy.LastFruitlessIndex == 0 || vacancy.LastAnswerIndex > vacancy.LastFruitlessIndex || vacancy.Candidate is not null;
-            if (somethingNew) step.Record(fruitless, new ElectionFruitless(vacancy.Id, result.Verdicts, vacancy.Candidate));
+            if (somethingNew) step.Record(fruitless, new ElectionFruitless(vacancy.Id, result.Verdicts, vacancy.Candidate) { Unanswered = Unanswered(step.State, vacancy) });
             return step.Accept();
         }
 
         // The former leader's position stays the measure of lag until the winner is promoted; a series of failed winners must not lower it.
         LeaderLease lease = NewLease(step, winner.Node, winner.Id, Lsn.Max(winner.EndOfWal, vacancy.LastLeaderLsn)) with { Barred = vacancy.Barred };
         string rule = step.Move(ClusterTrigger.Elect, new Elected(lease));
-        step.Record(rule, new LeaderElected(vacancy.Id, winner.Node, lease.Epoch, result.Verdicts));
+        step.Record(rule, new LeaderElected(vacancy.Id, winner.Node, lease.Epoch, result.Verdicts) { Unanswered = Unanswered(step.State, vacancy) });
         if (step.State.Sync.Leader is not null)
             step.State = step.State with { Sync = new(winner.Node, [], 0, step.Index) { LeaderIncarnation = winner.Incarnation } };
         if (step.State.Failover is { } request && IsSettledBy(request, vacancy, winner.Node))
@@ -135,6 +135,13 @@ public static partial class ClusterStateMachine
         return step.Accept();
     }
 
+    /// <summary>Registered nodes with data that neither stood nor declined, by name.</summary>
+    private static ImmutableArray<NodeName> Unanswered(ClusterState state, Vacancy vacancy) =>
+    [
+        .. state.Peers.Values.Where(peer => peer.Kind == PeerKind.Data && !vacancy.Stands.ContainsKey(peer.Name) && !vacancy.Declines.ContainsKey(peer.Name))
+            .Select(static peer => peer.Name),
+    ];
+
     /// <summary>Whether an election leaves nothing of a request to do: it was for now, it caused the vacancy, or it speaks of another leader than the winner.</summary>
     private static bool IsSettledBy(FailoverRequest request, Vacancy vacancy, NodeName winner) =>
         request.ScheduledAtUnixMs is null
@@ -143,5 +150,5 @@ public static partial class ClusterStateMachine
         || (request.Leader is { } named && named != winner);
 
     private static LeaderLease NewLease(Step step, NodeName holder, CommandId grantedBy, Lsn lastLsn) =>
-        new(holder, new(step.State.Generation, step.Index), step.State.Settings.TtlMs, step.Index, grantedBy, false, false, lastLsn, [], ImmutableSortedSet<NodeName>.Empty);
+        new(holder, new(step.State.Generation, step.Index), step.State.Settings.TtlMs, step.Index, grantedBy, false, false, lastLsn, [], ImmutableSortedSet<NodeName>.Empty) { RenewedUnixMs = step.UnixMs };
 }

@@ -32,6 +32,7 @@ public static partial class ClusterStateMachine
         {
             TtlMs = c.TtlMs,
             LastRenewalIndex = step.Index,
+            RenewedUnixMs = step.UnixMs,
             RenewedBy = step.Id,
             OwnRenewal = true,
             Unbounded = c.Unbounded,
@@ -50,7 +51,7 @@ public static partial class ClusterStateMachine
         // A later life of the holder's agent renewed, and may have started PostgreSQL again, while the release of an earlier one was on its way.
         if (lease.OwnRenewal && lease.RenewedBy.Proposer != step.Id.Proposer)
             return step.Reject(OutcomeCode.LeaseRenewed, $"{c.Node} was restarted and renewed at {lease.LastRenewalIndex} since it proposed the release.");
-        OpenVacancy(step, ClusterTrigger.Release, lease, c.Reason, Step.Brief(c.Detail), c.ShutdownLsn, c.Candidate);
+        OpenVacancy(step, ClusterTrigger.Release, lease, c.Reason, Step.Brief(c.Detail), c.ShutdownLsn, c.Candidate, c.Node);
         return step.Accept();
     }
 
@@ -68,17 +69,24 @@ public static partial class ClusterStateMachine
         string detail = c.Force ? $"an operator expired the lease of {lease.Holder}" : $"{lease.Holder} did not renew its lease for {lease.TtlMs} ms";
         // An operator's failover that waited for the dead leader's lease goes to the node that it names.
         NodeName? candidate = step.State.Failover is { Kind: FailoverKind.Failover, ScheduledAtUnixMs: null } request ? request.Candidate : null;
-        OpenVacancy(step, ClusterTrigger.Expire, lease, VacancyReason.LeaseExpired, detail, default, candidate);
+        OpenVacancy(step, ClusterTrigger.Expire, lease, VacancyReason.LeaseExpired, detail, default, candidate, c.By);
         return step.Accept();
     }
 
     private static void OpenVacancy(
-        Step step, ClusterTrigger trigger, LeaderLease lease, VacancyReason reason, string detail, Lsn shutdownLsn, NodeName? candidate)
+        Step step, ClusterTrigger trigger, LeaderLease lease, VacancyReason reason, string detail, Lsn shutdownLsn, NodeName? candidate, NodeName? noticedBy)
     {
         Lsn last = Lsn.Max(lease.LastLsn, shutdownLsn);
         Vacancy vacancy = NewVacancy(step, reason, detail, lease, shutdownLsn, candidate, last);
         string rule = step.Move(trigger, new Vacant(vacancy));
-        step.Record(rule, new VacancyOpened(vacancy.Id, reason, detail, lease.Holder, lease.Epoch, last, shutdownLsn, candidate));
+        step.Record(rule, new VacancyOpened(vacancy.Id, reason, detail, lease.Holder, lease.Epoch, last, shutdownLsn, candidate)
+        {
+            NoticedBy = noticedBy,
+            LastRenewalUnixMs = lease.RenewedUnixMs,
+            TtlMs = lease.TtlMs,
+            Sync = step.State.Sync,
+            Paused = step.State.Settings.Pause,
+        });
     }
 
     private static Outcome Promoted(Step step, ReportPromoted c)

@@ -14,7 +14,12 @@ public static partial class ClusterStateMachine
         if (before?.Presence != MemberPresence.Alive)
             step.Record(move.Rule, new MemberJoined(c.Node, before is not null));
         if (before is null || IsSignificant(before.Report, c.Report))
-            step.Record("member.changed", new MemberChanged(c.Node, c.Report.State, c.Report.Role, c.Report.Timeline, Step.Brief(c.Report.Note)));
+            step.Record("member.changed", new MemberChanged(c.Node, c.Report.State, c.Report.Role, c.Report.Timeline, Step.Brief(c.Report.Note))
+            {
+                Replication = Step.Brief(c.Report.ReplicationState),
+                Incarnation = c.Report.Incarnation,
+                Origin = c.Report.Origin,
+            });
         if (before is not null && before.Report.Incarnation != c.Report.Incarnation) DropAnswersOfFormerData(step, c.Node, c.Report.Incarnation);
         return step.Accept();
     }
@@ -37,7 +42,7 @@ public static partial class ClusterStateMachine
 
     private static bool IsSignificant(MemberReport before, MemberReport after) =>
         before.State != after.State || before.Role != after.Role || before.Timeline != after.Timeline
-        || before.Note != after.Note || before.Incarnation != after.Incarnation;
+        || before.Note != after.Note || before.Incarnation != after.Incarnation || before.ReplicationState != after.ReplicationState;
 
     private static Outcome ExpireMember(Step step, ExpireMember c)
     {

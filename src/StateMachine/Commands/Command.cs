@@ -97,7 +97,8 @@ public sealed record ReleaseLeader(Epoch Epoch, NodeName Node, VacancyReason Rea
 /// <param name="Epoch">The leadership.</param>
 /// <param name="LastRenewalIndex">Its last renewal as observed.</param>
 /// <param name="Force">An operator's explicit order to expire an unbounded lease.</param>
-public sealed record ExpireLeader(Epoch Epoch, long LastRenewalIndex, bool Force) : Command;
+/// <param name="By">The Raft leader that noticed it, for the record; null when nobody says.</param>
+public sealed record ExpireLeader(Epoch Epoch, long LastRenewalIndex, bool Force, NodeName? By = null) : Command;
 
 /// <summary>The holder's PostgreSQL is primary now.</summary>
 /// <param name="Epoch">The leadership.</param>

@@ -16,15 +16,16 @@ public static class CoordinatorDecisions
     private const long LongestCloseWaitMs = 1000;
 
     /// <summary>What to propose now.</summary>
+    /// <param name="self">This node, which leads the Raft group.</param>
     /// <param name="state">The applied state.</param>
     /// <param name="clock">This node's notes.</param>
     /// <param name="nowMs">CLOCK_BOOTTIME milliseconds.</param>
     /// <param name="startedMs">When this process started; a start of the whole group gives elections ttl to gather answers.</param>
-    public static ImmutableArray<CoordinatorDecision> Decide(ClusterState state, ApplyClock clock, long nowMs, long startedMs)
+    public static ImmutableArray<CoordinatorDecision> Decide(NodeName self, ClusterState state, ApplyClock clock, long nowMs, long startedMs)
     {
         var decisions = ImmutableArray.CreateBuilder<CoordinatorDecision>();
         if (state.Lease is { Unbounded: false } lease && nowMs - clock.LeaseAtMs >= lease.TtlMs)
-            decisions.Add(new(new ExpireLeader(lease.Epoch, lease.LastRenewalIndex, false), "coordinator.expire-lease"));
+            decisions.Add(new(new ExpireLeader(lease.Epoch, lease.LastRenewalIndex, false, self), "coordinator.expire-lease"));
         if (state.Leadership is Initializing { Claim: var claim } && nowMs - clock.ClaimAtMs >= claim.TtlMs)
             decisions.Add(new(new ExpireInitialization(claim.ClaimIndex, claim.LastRenewalIndex), "coordinator.expire-claim"));
         if (state.Vacancy is { } vacancy && ShouldClose(state, vacancy, clock, nowMs, startedMs))

@@ -16,7 +16,7 @@ public static partial class CommandCodec
         CommandTag.CloseElection => new CloseElection(r.Vacancy()),
         CommandTag.RenewLeader => new RenewLeader(r.Epoch(), r.Node(), r.Int64(), r.Bool(), new(r.UInt64()), ReadSlots(ref r)) { LastRenewalIndex = r.Int64() },
         CommandTag.ReleaseLeader => new ReleaseLeader(r.Epoch(), r.Node(), r.Enum<VacancyReason>(), r.Text(), new(r.UInt64()), r.OptionalNode()),
-        CommandTag.ExpireLeader => new ExpireLeader(r.Epoch(), r.Int64(), r.Bool()),
+        CommandTag.ExpireLeader => new ExpireLeader(r.Epoch(), r.Int64(), r.Bool(), r.OptionalNode()),
         CommandTag.ReportPromoted => new ReportPromoted(r.Epoch(), r.Node(), new(r.UInt32()), new(r.UInt32()), new(r.UInt64())),
         CommandTag.ReportCheckpointed => new ReportCheckpointed(r.Epoch(), r.Node(), new(r.UInt64())),
         CommandTag.TouchMember => new TouchMember(r.Node(), ReadReport(ref r)),
@@ -71,6 +71,7 @@ public static partial class CommandCodec
         ScheduledRestartJson = r.Text(),
         Note = r.Text(),
         FeatureLevel = r.Int32(),
+        Origin = r.Enum<DataOrigin>(),
     };
 
     private static SetSyncState ReadSync(ref WireReader r)

@@ -59,7 +59,7 @@ public static partial class CommandCodec
             case CloseElection c: w.Vacancy(c.Vacancy); break;
             case RenewLeader c: w.Epoch(c.Epoch); w.Node(c.Node); w.Int64(c.TtlMs); w.Bool(c.Unbounded); w.UInt64(c.LastLsn.Value); WriteSlots(w, c.Slots); w.Int64(c.LastRenewalIndex); break;
             case ReleaseLeader c: w.Epoch(c.Epoch); w.Node(c.Node); w.Byte((byte)c.Reason); w.Text(c.Detail); w.UInt64(c.ShutdownLsn.Value); w.OptionalNode(c.Candidate); break;
-            case ExpireLeader c: w.Epoch(c.Epoch); w.Int64(c.LastRenewalIndex); w.Bool(c.Force); break;
+            case ExpireLeader c: w.Epoch(c.Epoch); w.Int64(c.LastRenewalIndex); w.Bool(c.Force); w.OptionalNode(c.By); break;
             case ReportPromoted c: w.Epoch(c.Epoch); w.Node(c.Node); w.UInt32(c.Timeline.Value); w.UInt32(c.ParentTimeline.Value); w.UInt64(c.ForkLsn.Value); break;
             case ReportCheckpointed c: w.Epoch(c.Epoch); w.Node(c.Node); w.UInt64(c.CheckpointLsn.Value); break;
             case TouchMember c: w.Node(c.Node); WriteReport(w, c.Report); break;
@@ -121,6 +121,7 @@ public static partial class CommandCodec
         w.Text(r.ScheduledRestartJson);
         w.Text(r.Note);
         w.Int32(r.FeatureLevel);
+        w.Byte((byte)r.Origin);
     }
 
     private static void WriteSync(WireWriter w, SetSyncState c)

@@ -63,7 +63,19 @@ public sealed record InitializationCompleted(NodeName Node, ulong SystemIdentifi
 /// <param name="ShutdownLsn">Its shutdown checkpoint, or 0/0.</param>
 /// <param name="Candidate">Who may take over first.</param>
 public sealed record VacancyOpened(
-    VacancyId Vacancy, VacancyReason Reason, string Detail, NodeName? FormerHolder, Epoch FormerEpoch, Lsn LastLeaderLsn, Lsn ShutdownLsn, NodeName? Candidate) : ClusterEvent;
+    VacancyId Vacancy, VacancyReason Reason, string Detail, NodeName? FormerHolder, Epoch FormerEpoch, Lsn LastLeaderLsn, Lsn ShutdownLsn, NodeName? Candidate) : ClusterEvent
+{
+    /// <summary>Who noticed it: the holder that released, the Raft leader that saw the lease run out; null when nobody says.</summary>
+    public NodeName? NoticedBy { get; init; }
+    /// <summary>When the former holder proposed its last renewal, by its own wall clock in Unix milliseconds; 0 when there was none.</summary>
+    public long LastRenewalUnixMs { get; init; }
+    /// <summary>The ttl that was in force, in milliseconds; 0 when nobody held a lease.</summary>
+    public long TtlMs { get; init; }
+    /// <summary>The synchronous set at that moment: who may hold every acknowledged commit.</summary>
+    public SyncState Sync { get; init; } = SyncState.None;
+    /// <summary>Whether the cluster was paused, so that nobody stands by himself.</summary>
+    public bool Paused { get; init; }
+}
 /// <summary>A node stood for election.</summary>
 /// <param name="Vacancy">The vacancy.</param>
 /// <param name="Node">Who.</param>
@@ -85,13 +97,21 @@ public sealed record NodeWithdrew(VacancyId Vacancy, NodeName Node, string Reaso
 /// <param name="Vacancy">The vacancy.</param>
 /// <param name="Refusals">Everybody and why not.</param>
 /// <param name="NarrowingLapsed">The candidate to whom the election was narrowed until now.</param>
-public sealed record ElectionFruitless(VacancyId Vacancy, ImmutableArray<CandidateVerdict> Refusals, NodeName? NarrowingLapsed) : ClusterEvent;
+public sealed record ElectionFruitless(VacancyId Vacancy, ImmutableArray<CandidateVerdict> Refusals, NodeName? NarrowingLapsed) : ClusterEvent
+{
+    /// <summary>Registered nodes with data that had not answered, by name.</summary>
+    public ImmutableArray<NodeName> Unanswered { get; init; } = [];
+}
 /// <summary>A leader was elected.</summary>
 /// <param name="Vacancy">The vacancy; zero when the creator of the cluster became leader.</param>
 /// <param name="Winner">Who.</param>
 /// <param name="Epoch">The new epoch.</param>
 /// <param name="Candidates">Everybody who answered, with numbers and verdicts, best first.</param>
-public sealed record LeaderElected(VacancyId Vacancy, NodeName Winner, Epoch Epoch, ImmutableArray<CandidateVerdict> Candidates) : ClusterEvent;
+public sealed record LeaderElected(VacancyId Vacancy, NodeName Winner, Epoch Epoch, ImmutableArray<CandidateVerdict> Candidates) : ClusterEvent
+{
+    /// <summary>Registered nodes with data that had not answered, by name.</summary>
+    public ImmutableArray<NodeName> Unanswered { get; init; } = [];
+}
 /// <summary>A lease became bounded or unbounded.</summary>
 /// <param name="Holder">Whose.</param>
 /// <param name="Epoch">Its epoch.</param>
@@ -109,13 +129,21 @@ public sealed record LeaderCheckpointed(NodeName Node, Epoch Epoch, Lsn Checkpoi
 /// <param name="Node">Who.</param>
 /// <param name="AfterSilence">Whether it had gone silent.</param>
 public sealed record MemberJoined(NodeName Node, bool AfterSilence) : ClusterEvent;
-/// <summary>A node's role, state or timeline changed.</summary>
+/// <summary>A node's role, state, timeline, replication or data changed.</summary>
 /// <param name="Node">Who.</param>
 /// <param name="State">State now.</param>
 /// <param name="Role">Role now.</param>
 /// <param name="Timeline">Timeline now.</param>
 /// <param name="Note">What it waits for.</param>
-public sealed record MemberChanged(NodeName Node, PostgresState State, PostgresRole Role, TimelineId Timeline, string Note) : ClusterEvent;
+public sealed record MemberChanged(NodeName Node, PostgresState State, PostgresRole Role, TimelineId Timeline, string Note) : ClusterEvent
+{
+    /// <summary><c>streaming</c>, <c>in archive recovery</c>, or empty.</summary>
+    public string Replication { get; init; } = "";
+    /// <summary>Life of its data directory now.</summary>
+    public Incarnation Incarnation { get; init; }
+    /// <summary>How that life came about.</summary>
+    public DataOrigin Origin { get; init; }
+}
 /// <summary>A node stopped reporting.</summary>
 /// <param name="Node">Who.</param>
 public sealed record MemberWentSilent(NodeName Node) : ClusterEvent;

@@ -110,7 +110,11 @@ public sealed record LeaderLease(
     bool Unbounded,
     Lsn LastLsn,
     ImmutableArray<SlotPosition> Slots,
-    ImmutableSortedSet<NodeName> Barred);
+    ImmutableSortedSet<NodeName> Barred)
+{
+    /// <summary>When the acquisition or the last renewal was proposed: the proposer's wall clock in Unix milliseconds, only ever shown.</summary>
+    public long RenewedUnixMs { get; init; }
+}
 
 /// <summary>A replication slot's position.</summary>
 /// <param name="Name">Slot name.</param>

@@ -64,6 +64,22 @@ public sealed record MemberReport
     public string Note { get; init; } = "";
     /// <summary>Highest feature level this node supports.</summary>
     public int FeatureLevel { get; init; } = 1;
+    /// <summary>How the running agent brought the present life of the data about; unknown when an earlier run of it did.</summary>
+    public DataOrigin Origin { get; init; }
+}
+
+/// <summary>How a data directory came to hold what it holds.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<DataOrigin>))]
+public enum DataOrigin
+{
+    /// <summary>The agent found it there.</summary>
+    Unknown,
+    /// <summary>It created the database cluster.</summary>
+    Initialized,
+    /// <summary>It was cloned from another node.</summary>
+    Cloned,
+    /// <summary>pg_rewind brought it back into the leader's history.</summary>
+    Rewound,
 }
 
 /// <summary>A voter of the Raft group.</summary>
