@@ -90,7 +90,7 @@ internal sealed class StatusSession : IAsyncDisposable
         """;
 
     private const string Replication = """
-        SELECT usename::text, application_name, client_addr::text, state, sync_state, sync_priority, sent_lsn::text, flush_lsn::text, replay_lsn::text
+        SELECT usename::text, application_name, host(client_addr), state, sync_state, sync_priority, sent_lsn::text, flush_lsn::text, replay_lsn::text
         FROM pg_catalog.pg_stat_replication ORDER BY application_name, pid
         """;
 

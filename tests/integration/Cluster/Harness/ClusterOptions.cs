@@ -16,6 +16,9 @@ internal sealed record ClusterOptions
 
     public double RetryTimeout { get; init; } = 1.5;
 
+    /// <summary>The dynamic configuration of the bootstrap as JSON, in place of the usual one with the seconds above.</summary>
+    public string? Dynamic { get; init; }
+
     /// <summary>A lease that outlives every hiccup of a loaded machine, for scenarios in which nothing may change hands.</summary>
     public static ClusterOptions Calm { get; } = new() { Ttl = 30, LoopWait = 2, RetryTimeout = 10 };
 }

@@ -8,6 +8,8 @@ namespace Patroni.Raft.IntegrationTests.Cluster.Harness;
 /// <summary>A cluster of real agents and real PostgreSQL in a directory of its own, described by one file as in cluster.sample.json.</summary>
 internal sealed class TestCluster : IAsyncDisposable
 {
+    public const string Scope = "badday";
+    public const string ReplicationUser = "replicator";
     public const string SuperuserPassword = "postgres-secret";
     // Replaced, never changed: the watch goes through it all the time.
     private volatile TestNode[] nodes = [];
@@ -22,6 +24,12 @@ internal sealed class TestCluster : IAsyncDisposable
         Root = Directory.CreateTempSubdirectory("c").FullName;
         nodes = [.. Enumerable.Range(1, options.DataNodes).Select(i => new TestNode(this, $"node{i}", false)), .. options.Witness ? [new TestNode(this, "witness1", true)] : Array.Empty<TestNode>()];
         document = Template();
+        if (options.Dynamic is { } dynamic)
+        {
+            JsonNode bootstrap = document["bootstrap"]!;
+            document["postgresql"]!["pg_hba"] = bootstrap["dcs"]!["postgresql"]!["pg_hba"]!.DeepClone();
+            bootstrap["dcs"] = JsonNode.Parse(dynamic);
+        }
         foreach (TestNode node in nodes) document["nodes"]![node.Name] = node.Section();
         WriteFile();
     }
@@ -193,7 +201,7 @@ internal sealed class TestCluster : IAsyncDisposable
 
     private JsonObject Template() => (JsonObject)JsonNode.Parse($$"""
         {
-          "scope": "badday",
+          "scope": "{{Scope}}",
           "raft": { "password": "only-for-this-test-and-long-enough" },
           "bootstrap": {
             "dcs": {
@@ -211,7 +219,7 @@ internal sealed class TestCluster : IAsyncDisposable
             "bin_dir": "{{Product.PostgresBinaries}}",
             "authentication": {
               "superuser": { "username": "postgres", "password": "{{SuperuserPassword}}" },
-              "replication": { "username": "replicator", "password": "replicator-secret" },
+              "replication": { "username": "{{ReplicationUser}}", "password": "replicator-secret" },
               "rewind": { "username": "rewind_user", "password": "rewind-secret" }
             },
             "parameters": { "unix_socket_directories": "{{Root}}" }
