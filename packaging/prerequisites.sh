@@ -87,6 +87,22 @@ choose_user() {
   RUN_AS=(setpriv --reuid "$(id -u postgres)" --regid "$(id -g postgres)" --init-groups)
 }
 
+# Sets NAMESPACED to the command prefix that runs something as the tests' user in network and mount namespaces of its own, with the right
+# to make more of them: by a user namespace where the kernel lets ordinary users have one, else by rights that root leaves to that user.
+# Fails when this machine allows neither. Call it after choose_user.
+choose_namespaces() {
+  local tool rights=+sys_admin,+net_admin,+net_raw probe='mount -t tmpfs tmpfs /run && ip link set lo up'
+  local -x PATH=$PATH:/usr/sbin:/sbin
+  command -v ip >/dev/null && command -v tc >/dev/null || require_package "ip and tc" iproute2
+  command -v nft >/dev/null || require_package nft nftables
+  for tool in unshare nsenter setpriv; do command -v $tool >/dev/null || require_package $tool util-linux; done
+  NAMESPACED=(${RUN_AS[@]+"${RUN_AS[@]}"} unshare --user --map-current-user --keep-caps --net --mount)
+  "${NAMESPACED[@]}" sh -c "$probe" 2>/dev/null && return
+  [ ${#RUN_AS[@]} -gt 0 ] || return 1
+  NAMESPACED=(unshare --net --mount "${RUN_AS[@]}" --no-new-privs --inh-caps=$rights --ambient-caps=$rights)
+  "${NAMESPACED[@]}" sh -c "$probe" 2>/dev/null
+}
+
 # Prints the ids of the processes that belong to one run: those whose environment carries MARK=VALUE, and those whose
 # working directory lies below DIR (PostgreSQL's children overwrite their environment with their title).
 processes_of() {

@@ -12,9 +12,12 @@ internal static class Product
         : [Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", Path.Combine(AppContext.BaseDirectory, "patroni-raft.dll")];
 
     /// <summary>Starts it with its output appended to a file; the process is the product itself, not a shell around it.</summary>
-    public static Process StartLogged(string directory, string log, params string[] arguments)
+    public static Process StartLogged(string directory, string log, params string[] arguments) => StartLogged(directory, log, [], arguments);
+
+    /// <summary>Starts it by a command that ends in becoming the product.</summary>
+    public static Process StartLogged(string directory, string log, IEnumerable<string> prefix, params string[] arguments)
     {
-        var start = Prepare(directory, "/bin/sh", ["-c", "log=$1; shift; exec \"$@\" >>\"$log\" 2>&1 </dev/null", "sh", log, .. Executable, .. arguments]);
+        var start = Prepare(directory, "/bin/sh", ["-c", "log=$1; shift; exec \"$@\" >>\"$log\" 2>&1 </dev/null", "sh", log, .. prefix, .. Executable, .. arguments]);
         return Process.Start(start)!;
     }
 
