@@ -8,7 +8,7 @@ public static partial class ClusterStateMachine
         Step step, VacancyReason reason, string detail, LeaderLease? former, Lsn shutdownLsn, NodeName? candidate, Lsn lastLsn) =>
         new(new(step.State.Generation, step.Index), reason, detail, former?.Holder, candidate, shutdownLsn, lastLsn,
             ImmutableSortedDictionary<NodeName, Stand>.Empty, ImmutableSortedDictionary<NodeName, Decline>.Empty,
-            BarredAfter(reason, former), 0, 0);
+            BarredAfter(reason, former), 0, 0) { FormerEpoch = former?.Epoch ?? default };
 
     /// <summary>Who failed stays barred through further vacancies until somebody was promoted, which empties the lease's set.</summary>
     private static ImmutableSortedSet<NodeName> BarredAfter(VacancyReason reason, LeaderLease? former)
@@ -98,6 +98,8 @@ public static partial class ClusterStateMachine
             bool answered = vacancy.Stands.ContainsKey(candidate) || vacancy.Declines.ContainsKey(candidate);
             return answered ? Conclude(step, vacancy) : step.Accept();
         }
+        // In pause nobody is elected but a named candidate: the answers are kept for the resume.
+        if (step.State.Settings.Pause) return step.Accept();
         foreach (Peer peer in step.State.Peers.Values)
         {
             if (peer.Kind != PeerKind.Data || peer.Name == vacancy.FormerHolder) continue;

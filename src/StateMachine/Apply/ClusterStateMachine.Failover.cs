@@ -10,6 +10,8 @@ public static partial class ClusterStateMachine
             return step.Reject(OutcomeCode.UnknownNode, $"candidate {wanted} is not a member of the cluster.");
         if (c.Kind == FailoverKind.Failover && (c.Candidate is null || c.ScheduledAtUnixMs is not null))
             return step.Reject(OutcomeCode.Invalid, "A failover needs a candidate and cannot be scheduled.");
+        if (c.Candidate is null && state.Settings.Pause)
+            return step.Reject(OutcomeCode.RequestConflict, "Switchover is possible only to a specific candidate in a paused state.");
         if (c.Kind == FailoverKind.Switchover && state.Leader is null)
             return step.Reject(OutcomeCode.NotReady, "The cluster has no leader to switch over from.");
         if (c.Leader is { } named && state.Leader is { } leader && named != leader)

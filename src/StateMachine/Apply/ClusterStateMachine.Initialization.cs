@@ -99,6 +99,7 @@ public static partial class ClusterStateMachine
             Failover = null,
             Sync = SyncState.None,
             FailsafeTopology = step.State.FailsafeTopology.Clear(),
+            FailsafeVersion = step.Index,
             History = [],
             Lineage = [],
         };

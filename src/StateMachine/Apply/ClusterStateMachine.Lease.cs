@@ -66,6 +66,8 @@ public static partial class ClusterStateMachine
             return step.Reject(OutcomeCode.LeaseUnbounded, $"{lease.Holder} was told in pause that it needs no renewals; only an operator may expire its lease.");
         if (c.Force && !lease.Unbounded)
             return step.Reject(OutcomeCode.RequestConflict, $"The lease of {lease.Holder} is bounded and expires by itself after {lease.TtlMs} ms; until then {lease.Holder} may write.");
+        if (c.Force && step.State.Members.TryGetValue(lease.Holder, out Member? holder) && holder.Presence == MemberPresence.Alive)
+            return step.Reject(OutcomeCode.RequestConflict, $"{lease.Holder} reports, and may write; resume the cluster, or switch over to a named candidate.");
         string detail = c.Force ? $"an operator expired the lease of {lease.Holder}" : $"{lease.Holder} did not renew its lease for {lease.TtlMs} ms";
         // An operator's failover that waited for the dead leader's lease goes to the node that it names.
         NodeName? candidate = step.State.Failover is { Kind: FailoverKind.Failover, ScheduledAtUnixMs: null } request ? request.Candidate : null;

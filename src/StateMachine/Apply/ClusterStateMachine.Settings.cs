@@ -95,8 +95,16 @@ public static partial class ClusterStateMachine
     {
         if (step.State.Lease is not { } lease) return step.Illegal();
         if (lease.Epoch != c.Epoch) return step.Reject(OutcomeCode.StaleEpoch, $"The epoch in force is {lease.Epoch}, not {c.Epoch}.");
+        if (!lease.OwnRenewal) return step.Reject(OutcomeCode.NotReady, $"{lease.Holder} has not renewed since it acquired epoch {c.Epoch}.");
+        // Only what the present life of the holder's agent sent: it must know every topology that may be in force, and asks all of their members.
+        if (lease.RenewedBy.Proposer != step.Id.Proposer)
+            return step.Reject(OutcomeCode.LeaseRenewed, $"{lease.Holder} was restarted and renewed at {lease.LastRenewalIndex} since it proposed the topology.");
+        if (step.State.FailsafeVersion != c.ExpectedVersion)
+            return step.Reject(OutcomeCode.StaleVersion, $"The topology of failsafe mode is at version {step.State.FailsafeVersion}, not {c.ExpectedVersion}.");
+        if (!c.Topology.IsEmpty && !c.Topology.ContainsKey(lease.Holder))
+            return step.Reject(OutcomeCode.Invalid, $"The topology of failsafe mode lacks the holder {lease.Holder}.");
         if (step.State.FailsafeTopology.SequenceEqual(c.Topology)) return step.Accept();
-        step.State = step.State with { FailsafeTopology = c.Topology };
+        step.State = step.State with { FailsafeTopology = c.Topology, FailsafeVersion = step.Index };
         step.Record("failsafe.topology", new FailsafeTopologyChanged([.. c.Topology.Keys]));
         return step.Accept();
     }

@@ -65,6 +65,10 @@ public static class ElectionRules
             if (vacancy.RequiredLsn.IsValid && stand.EndOfWal <= vacancy.RequiredLsn)
                 return ("election.shutdown-lsn", $"its WAL ends at {stand.EndOfWal}, before the end of the shutdown checkpoint at {vacancy.RequiredLsn}");
         }
+        else if (state.Settings.Pause)
+        {
+            return ("election.paused", "automatic failover is paused; a failover to a named candidate is possible");
+        }
         if (stand.FailoverPriority <= 0) return ("election.nofailover", $"failover_priority is {stand.FailoverPriority}");
         return FailsafeRefusal(state, stand) ?? SyncRefusal(state, vacancy, stand) ?? LineageRefusal(state, stand, highest) ?? LagRefusal(state, vacancy, stand);
     }

@@ -96,7 +96,7 @@ public sealed record ReleaseLeader(Epoch Epoch, NodeName Node, VacancyReason Rea
 /// <summary>Expire a lease that was not renewed for its ttl on the Raft leader's clock.</summary>
 /// <param name="Epoch">The leadership.</param>
 /// <param name="LastRenewalIndex">Its last renewal as observed.</param>
-/// <param name="Force">An operator's explicit order to expire an unbounded lease.</param>
+/// <param name="Force">An operator's explicit order to expire an unbounded lease whose holder does not report any more.</param>
 /// <param name="By">The Raft leader that noticed it, for the record; null when nobody says.</param>
 public sealed record ExpireLeader(Epoch Epoch, long LastRenewalIndex, bool Force, NodeName? By = null) : Command;
 
@@ -170,8 +170,17 @@ public sealed record AppendHistory(Epoch Epoch, ImmutableArray<HistoryEntry> Ent
 
 /// <summary>Record the topology of failsafe mode.</summary>
 /// <param name="Epoch">The leadership.</param>
-/// <param name="Topology">Member names and API URLs.</param>
-public sealed record SetFailsafeTopology(Epoch Epoch, ImmutableSortedDictionary<NodeName, string> Topology) : Command;
+/// <param name="ExpectedVersion">Version seen: of all changes that name one version at most one is ever accepted, so the holder knows which may be in force.</param>
+/// <param name="Topology">Member names and API URLs; empty turns failsafe mode off.</param>
+public sealed record SetFailsafeTopology(Epoch Epoch, long ExpectedVersion, ImmutableSortedDictionary<NodeName, string> Topology) : Command
+{
+    /// <summary>Equal when the members are: an equal proposal that is under way is not made twice.</summary>
+    public bool Equals(SetFailsafeTopology? other) =>
+        other is not null && Epoch == other.Epoch && ExpectedVersion == other.ExpectedVersion && Topology.SequenceEqual(other.Topology);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => Epoch.GetHashCode();
+}
 
 /// <summary>Register a voter.</summary>
 /// <param name="Peer">The voter.</param>

@@ -21,10 +21,12 @@ public static class CoordinatorDecisions
     /// <param name="clock">This node's notes.</param>
     /// <param name="nowMs">CLOCK_BOOTTIME milliseconds.</param>
     /// <param name="startedMs">When this process started; a start of the whole group gives elections ttl to gather answers.</param>
-    public static ImmutableArray<CoordinatorDecision> Decide(NodeName self, ClusterState state, ApplyClock clock, long nowMs, long startedMs)
+    /// <param name="promise">What this node promised in failsafe mode, or null.</param>
+    public static ImmutableArray<CoordinatorDecision> Decide(
+        NodeName self, ClusterState state, ApplyClock clock, long nowMs, long startedMs, FailsafePromise? promise = null)
     {
         var decisions = ImmutableArray.CreateBuilder<CoordinatorDecision>();
-        if (state.Lease is { Unbounded: false } lease && nowMs - clock.LeaseAtMs >= lease.TtlMs)
+        if (state.Lease is { Unbounded: false } lease && nowMs - clock.LeaseAtMs >= lease.TtlMs && promise?.Covers(lease, nowMs) != true)
             decisions.Add(new(new ExpireLeader(lease.Epoch, lease.LastRenewalIndex, false, self), "coordinator.expire-lease"));
         if (state.Leadership is Initializing { Claim: var claim } && nowMs - clock.ClaimAtMs >= claim.TtlMs)
             decisions.Add(new(new ExpireInitialization(claim.ClaimIndex, claim.LastRenewalIndex), "coordinator.expire-claim"));
@@ -39,10 +41,11 @@ public static class CoordinatorDecisions
     }
 
     /// <summary>When <see cref="Decide"/> has something to say at the earliest if nothing else happens, CLOCK_BOOTTIME milliseconds.</summary>
-    public static long NextDueMs(ClusterState state, ApplyClock clock, long nowMs, long startedMs)
+    public static long NextDueMs(ClusterState state, ApplyClock clock, long nowMs, long startedMs, FailsafePromise? promise = null)
     {
         long due = nowMs + state.Settings.TtlMs;
-        if (state.Lease is { Unbounded: false } lease) due = Math.Min(due, clock.LeaseAtMs + lease.TtlMs);
+        if (state.Lease is { Unbounded: false } lease)
+            due = Math.Min(due, promise?.Covers(lease, nowMs) == true ? promise.UntilMs : clock.LeaseAtMs + lease.TtlMs);
         if (state.Leadership is Initializing { Claim: var claim }) due = Math.Min(due, clock.ClaimAtMs + claim.TtlMs);
         if (state.Vacancy is { } vacancy) due = Math.Min(due, CloseDueMs(state, vacancy, clock, startedMs));
         return Math.Max(due, nowMs + 1);
@@ -50,7 +53,7 @@ public static class CoordinatorDecisions
 
     private static bool ShouldClose(ClusterState state, Vacancy vacancy, ApplyClock clock, long nowMs, long startedMs)
     {
-        if (vacancy.Stands.IsEmpty && vacancy.Candidate is null) return false;
+        if (vacancy.Candidate is null && (vacancy.Stands.IsEmpty || state.Settings.Pause)) return false;
         return nowMs >= CloseDueMs(state, vacancy, clock, startedMs);
     }
 

@@ -8,6 +8,9 @@ namespace Patroni.Raft.StateMachine;
 /// <param name="Unbounded">Whether the lease needs no renewals (pause); the deadline then only limits <c>/primary</c>.</param>
 public sealed record HeldLease(Epoch Epoch, long DeadlineMs, bool Unbounded)
 {
+    /// <summary>Whether the deadline rests on promises of failsafe mode rather than on a renewal.</summary>
+    public bool ByPromises { get; init; }
+
     /// <summary>When fencing starts: the deadline less the kill budget.</summary>
     public long FenceStartMs => DeadlineMs - LeaseTimings.KillBudgetMs;
 
@@ -30,8 +33,16 @@ public sealed record LeaseKeeper
     /// <summary>Renewals proposed and not known to be overtaken, oldest first: any of them may be the one in force.</summary>
     private ImmutableList<(CommandId Id, long AtMs, RenewLeader Renewal)> Captures { get; init; } = [];
 
+    /// <summary>The proof by renewals.</summary>
+    private HeldLease? Renewed { get; init; }
+
+    /// <summary>The deadline by promises of failsafe mode; worth something only together with a proof by renewals of the same epoch.</summary>
+    private (Epoch Epoch, long DeadlineMs) Promised { get; init; }
+
     /// <summary>The proof in force, or null.</summary>
-    public HeldLease? Held { get; init; }
+    public HeldLease? Held => Renewed is { } renewed && renewed.Epoch == Promised.Epoch && renewed.DeadlineMs < Promised.DeadlineMs
+        ? renewed with { DeadlineMs = Promised.DeadlineMs, ByPromises = true }
+        : Renewed;
 
     /// <summary>The release that was proposed; under its epoch nothing becomes writable again, whenever it arrives.</summary>
     public ReleaseLeader? Released { get; init; }
@@ -43,10 +54,22 @@ public sealed record LeaseKeeper
     /// Gives leadership up, before the release is sent: it may be accepted at any time from now on, and another node may lead before this one
     /// hears of it. There is no way back under this epoch; the release is repeated until it is accepted or the lease expires.
     /// </summary>
-    public LeaseKeeper GiveUp(ReleaseLeader release) => this with { Released = release, Held = Held?.Epoch == release.Epoch ? null : Held };
+    public LeaseKeeper GiveUp(ReleaseLeader release) => this with { Released = release, Renewed = Renewed?.Epoch == release.Epoch ? null : Renewed };
 
     /// <summary>Takes over the deadline that an earlier life of this agent left behind on this boot of the machine.</summary>
-    public LeaseKeeper Restore(HeldLease lease) => this with { Held = lease };
+    public LeaseKeeper Restore(HeldLease lease) => this with { Renewed = lease };
+
+    /// <summary>
+    /// Takes over the deadline that promises give: everybody who could win an election said yes. The clock was captured before the first question was sent
+    /// (rule 1), and every promise runs from its receipt. What is over is not revived, and an earlier life of this agent may have proposed topologies that
+    /// this one does not know of: it counts only after a renewal of this life.
+    /// </summary>
+    public LeaseKeeper Extend(Epoch epoch, long capturedMs, long ttlMs, long nowMs)
+    {
+        if (RenewedEpoch != epoch || Held is not { } held || held.Epoch != epoch || !held.Permits(nowMs)) return this;
+        long deadline = capturedMs + ttlMs - LeaseTimings.DriftMarginMs(ttlMs);
+        return Promised.Epoch == epoch && deadline <= Promised.DeadlineMs ? this : this with { Promised = (epoch, deadline) };
+    }
 
     /// <summary>
     /// Notes the clock of a renewal that is about to be proposed; a second capture for the same id is ignored. From now on the renewal may be
@@ -56,7 +79,7 @@ public sealed record LeaseKeeper
     {
         if (Captures.Exists(capture => capture.Id == id)) return this;
         ImmutableList<(CommandId, long, RenewLeader)> captures = Captures.Add((id, nowMs, renewal));
-        return this with { Captures = captures.Count > CapturesKept ? captures.RemoveAt(0) : captures, Held = Cut(Held, nowMs, renewal) };
+        return this with { Captures = captures.Count > CapturesKept ? captures.RemoveAt(0) : captures, Renewed = Cut(Renewed, nowMs, renewal) };
     }
 
     /// <summary>A proof that also holds by the terms of a renewal that may be in force.</summary>
@@ -70,8 +93,8 @@ public sealed record LeaseKeeper
     /// <summary>Takes note of the applied state.</summary>
     public LeaseKeeper Observe(NodeName self, ClusterState state)
     {
-        if (state.Lease is not { } lease || lease.Holder != self) return Held is null ? this : this with { Held = null };
-        LeaseKeeper kept = Held is not null && Held.Epoch != lease.Epoch ? this with { Held = null } : this;
+        if (state.Lease is not { } lease || lease.Holder != self) return Renewed is null ? this : this with { Renewed = null };
+        LeaseKeeper kept = Renewed is not null && Renewed.Epoch != lease.Epoch ? this with { Renewed = null } : this;
         if (!lease.OwnRenewal || Released?.Epoch == lease.Epoch) return kept;
         int accepted = Captures.FindIndex(capture => capture.Id == lease.RenewedBy);
         if (accepted < 0) return kept;
@@ -80,6 +103,6 @@ public sealed record LeaseKeeper
         for (int i = accepted + 1; i < Captures.Count; i++) held = Cut(held, Captures[i].AtMs, Captures[i].Renewal)!;
         if (accepted > 0) kept = kept with { Captures = Captures.RemoveRange(0, accepted) };
         if (kept.RenewedEpoch != lease.Epoch) kept = kept with { RenewedEpoch = lease.Epoch };
-        return held == kept.Held ? kept : kept with { Held = held };
+        return held == kept.Renewed ? kept : kept with { Renewed = held };
     }
 }

@@ -12,6 +12,8 @@ public static partial class NodeDecisions
                     new Propose(new WithdrawFromElection(vacancy.Id, view.Self, "its PostgreSQL is no longer a running standby")));
         }
         if (WhyDecline(view) is { } reason) return DeclineOnce(view, vacancy, reason);
+        if (IsPromised(view))
+            return Decision.Wait("failsafe.promised", $"{view.Promise!.Holder} was promised that nobody stands while it is primary without quorum; the replica stays as it is");
         if (view.State.Settings.Pause && vacancy.Candidate != view.Self)
             return Decision.Wait("pause.no-election", "automatic failover is paused");
 
@@ -37,6 +39,9 @@ public static partial class NodeDecisions
                 return Decision.Wait("election.recovering", "PostgreSQL is not ready to stand for election");
         }
     }
+
+    /// <summary>Whether a promise of failsafe mode forbids to stand, and to use a leadership won by a stand that was on its way when it was given.</summary>
+    internal static bool IsPromised(NodeView view) => view.Promise is { } promise && promise.Binds(view.State, view.NowMs);
 
     private static string? WhyDecline(NodeView view) => view.Data switch
     {

@@ -29,6 +29,9 @@ public static partial class NodeDecisions
         }
         if (view.State.Settings.Pause && view.Server is ServerStopped)
             return Decision.Wait("pause.no-start", "PostgreSQL is stopped and the cluster is paused");
+        if (view.State.Settings.Pause && view.Server is PrimaryServer)
+            return Decision.Wait("pause.parallel-primary", $"PostgreSQL runs as primary beside {lease.Holder}, which holds the lease; the cluster is paused and nothing is done about it");
+        if (AwaitsHuman(view, lease) is { } human) return human;
         if (ForeignOrigin(view) is { } foreign) return CloneAnew(view, foreign);
         return view.Server switch
         {
@@ -38,6 +41,16 @@ public static partial class NodeDecisions
             _ => Decision.Wait("follow.starting", "waiting for PostgreSQL to start"),
         };
     }
+
+    /// <summary>
+    /// The pause is over, and its holder cannot be asked to go back to a lease that ends. Its PostgreSQL may run and take writes for ever: no node can know, only people can.
+    /// </summary>
+    private static Decision? AwaitsHuman(NodeView view, LeaderLease lease) =>
+        lease.Unbounded && !view.State.Settings.Pause && view.Server is StandbyServer
+        && (!view.State.Members.TryGetValue(lease.Holder, out Member? holder) || holder.Presence != MemberPresence.Alive)
+            ? Decision.Wait("resume.holder-unreachable", $"{lease.Holder} holds the lease without end since the pause and does not report; "
+                + $"when its PostgreSQL is surely stopped, take the lease from it: patroni-raft raft expire {lease.Holder}")
+            : null;
 
     private static Decision Detach(string rule, string reason) => Decision.Do(rule, reason, new RunAction(new FollowAction(null)));
 
@@ -120,6 +133,7 @@ public static partial class NodeDecisions
 
     private static Decision Diverged(NodeView view, Led led, string reason)
     {
+        if (view.State.Settings.Pause && view.Server is not ServerStopped) return InPause(reason);
         if (view.Server is not ServerStopped)
             return Decision.Do("rejoin.stop", $"{reason}; PostgreSQL stops to be rewound", new RunAction(new StopAction(false)));
         if (!view.Traits.UsePgRewind)
@@ -139,8 +153,11 @@ public static partial class NodeDecisions
         return Decision.Do("rejoin.rewind", reason, new RunAction(new RewindAction(led.Lease.Holder)));
     }
 
+    private static Decision InPause(string reason) => Decision.Wait("pause.diverged", $"{reason}; nothing is done about it before the cluster is resumed");
+
     private static Decision CloneAnew(NodeView view, string reason) => view.Server is ServerStopped
         ? Decision.Do("rejoin.clone", $"{reason}; it is cloned anew", new RunAction(new RemoveDataAction(false)))
+        : view.State.Settings.Pause ? InPause(reason)
         : Decision.Do("rejoin.clone", $"{reason}; PostgreSQL stops to be cloned anew", new RunAction(new StopAction(false)));
 
     private static Decision KeepFollowing(NodeView view, Led led, StandbyServer standby)

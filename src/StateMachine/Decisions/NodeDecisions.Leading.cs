@@ -41,7 +41,7 @@ public static partial class NodeDecisions
                 return Decision.Do("leader.promote", $"promoted itself to leader under epoch {lease.Epoch}", new RunAction(new PromoteAction(lease.Epoch)));
             case PrimaryServer primary:
                 return ReportPromotion(view, lease, primary);
-            case ServerStarting starting when view.NowMs - starting.SinceMs > view.State.Settings.PrimaryStartTimeoutMs:
+            case ServerStarting starting when !view.State.Settings.Pause && view.NowMs - starting.SinceMs > view.State.Settings.PrimaryStartTimeoutMs:
                 return Decision.Do("leader.start-timeout", $"PostgreSQL did not start within {view.State.Settings.PrimaryStartTimeoutMs} ms", new Fence());
             default:
                 return Decision.Wait("leader.starting", "waiting for PostgreSQL to start");
@@ -84,9 +84,11 @@ public static partial class NodeDecisions
                 return WhenLedAndStopped(view, led);
             case StandbyServer when FailedHere(view, ActionKind.Promote):
                 return Decision.Do("leader.promotion-failed", view.LastAction!.Reason, new RunAction(new StopAction(false)));
+            case StandbyServer when view.State.Settings.Pause:
+                return Decision.Wait("pause.no-promotion", "the leader's PostgreSQL runs as a standby and the cluster is paused");
             case StandbyServer:
                 return Decision.Do("leader.promote-again", "the leader's PostgreSQL runs as a standby", new RunAction(new PromoteAction(led.Lease.Epoch)));
-            case ServerStarting starting when view.NowMs - starting.SinceMs > view.State.Settings.PrimaryStartTimeoutMs:
+            case ServerStarting starting when !view.State.Settings.Pause && view.NowMs - starting.SinceMs > view.State.Settings.PrimaryStartTimeoutMs:
                 return Decision.Do("leader.start-timeout", $"PostgreSQL did not start within {view.State.Settings.PrimaryStartTimeoutMs} ms", new Fence());
             case PrimaryServer primary when primary.Timeline < led.Promotion.Timeline:
                 return Decision.Do("leader.wrong-timeline", $"PostgreSQL writes timeline {primary.Timeline}, the log recorded {led.Promotion.Timeline}", new Fence());
@@ -121,7 +123,8 @@ public static partial class NodeDecisions
                 new Propose(new ClearFailover(request.RequestIndex, $"{view.Self} did not stop cleanly: {view.LastAction.Reason}")),
                 new RunAction(new StartPrimaryAction(led.Lease.Epoch)));
         }
-        if (view.State.Settings.Pause) return Decision.Wait("pause.no-start", "PostgreSQL is stopped and the cluster is paused");
+        bool stoppedHere = view.LastAction is { Kind: ActionKind.Stop, Succeeded: true } stop && stop.Context == ContextOf(view.State);
+        if (view.State.Settings.Pause && !stoppedHere) return Decision.Wait("pause.no-start", "PostgreSQL is stopped and the cluster is paused");
         return Decision.Do("leader.restart-in-place", "PostgreSQL stopped by itself; it is started again under the same lease", new RunAction(new StartPrimaryAction(led.Lease.Epoch)));
     }
 

@@ -102,6 +102,7 @@ public static partial class NodeDecisions
                 new Propose(new WithdrawFromElection(vacancy.Id, view.Self, "the agent ends")));
         if (view.State.Lease is not { } lease || lease.Holder != view.Self)
             return StopThenEnd(view, "shutdown.standby", "the agent ends");
+        if (view.State.Settings.Pause) return LeaveAlone(view);
         if (view.Server is not ServerStopped)
             return Decision.Do("shutdown.stop-leader", "the agent ends; PostgreSQL stops cleanly before leadership is given away", new RunAction(new StopAction(true)));
         if (view.RenewedEpoch != lease.Epoch) return FirstRenewal();
@@ -113,10 +114,19 @@ public static partial class NodeDecisions
     private static Decision FirstRenewal() =>
         Decision.Wait("lease.first-renewal", "leadership is held; waiting for a renewal of its own before anything becomes writable or leadership is given away");
 
-    private static Decision StopThenEnd(NodeView view, string rule, string reason) =>
-        view.Server is ServerStopped
-            ? Decision.Do(rule, reason, new EndAgent(false))
+    private static Decision StopThenEnd(NodeView view, string rule, string reason)
+    {
+        if (view.Server is ServerStopped) return Decision.Do(rule, reason, new EndAgent(false));
+        return view.State.Settings.Pause && (!view.MayBeWritable || view.Lease is { Unbounded: true })
+            ? Decision.Do("pause.leave-running", "the agent ends; the cluster is paused and PostgreSQL goes on", new EndAgent(false))
             : Decision.Do(rule, reason, new RunAction(new StopAction(false)));
+    }
+
+    /// <summary>The holder's agent ends in pause: PostgreSQL goes on without it, once the log says that its lease needs no renewals.</summary>
+    private static Decision LeaveAlone(NodeView view) =>
+        view.Server is ServerStopped || view.Lease is { Unbounded: true }
+            ? Decision.Do("pause.leave-running", "the agent ends; the cluster is paused and PostgreSQL is left as it is", new EndAgent(false))
+            : Decision.Wait("pause.await-unbounded", "the agent ends as soon as the log says that the lease needs no renewals in pause");
 
     private static Decision? Requested(NodeView view)
     {

@@ -23,6 +23,8 @@ public sealed record NodeView
     public Epoch RenewedEpoch { get; init; }
     /// <summary>The release this agent proposed, or null; see <see cref="LeaseKeeper.Released"/>.</summary>
     public ReleaseLeader? Released { get; init; }
+    /// <summary>What this node promised in failsafe mode, or null.</summary>
+    public FailsafePromise? Promise { get; init; }
     /// <summary>The data directory.</summary>
     public required DataView Data { get; init; }
     /// <summary>The processes.</summary>

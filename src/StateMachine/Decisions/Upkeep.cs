@@ -24,9 +24,13 @@ public static class Upkeep
         if (!view.StateIsCurrent || view.State.Lease is not { } lease || lease.Holder != view.Self || view.Released?.Epoch == lease.Epoch) return null;
         DynamicConfiguration settings = view.State.Settings;
         bool first = memory.RenewedEpoch != lease.Epoch;
-        if (!first && view.NowMs - memory.RenewedAtMs < settings.RenewalIntervalMs && settings.Pause == lease.Unbounded) return null;
+        // Before its first renewal a leadership permits nothing: not to write, not to change the topology, not to be given on.
+        if (view.RenewedEpoch != lease.Epoch && view.Promise is { } promise && promise.Epoch < lease.Epoch && NodeDecisions.IsPromised(view)) return null;
+        // In pause a lease needs no renewals while something runs that may write; an instance that is stopped needs no such protection.
+        bool unbounded = settings.Pause && view.Server is not ServerStopped;
+        if (!first && view.NowMs - memory.RenewedAtMs < settings.RenewalIntervalMs && unbounded == lease.Unbounded) return null;
         Lsn last = view.Server is PrimaryServer primary ? primary.WriteLsn : lease.LastLsn;
-        return new(lease.Epoch, view.Self, settings.TtlMs, settings.Pause, last, lease.Slots) { LastRenewalIndex = lease.LastRenewalIndex };
+        return new(lease.Epoch, view.Self, settings.TtlMs, unbounded, last, lease.Slots) { LastRenewalIndex = lease.LastRenewalIndex };
     }
 
     /// <summary>The report that is due, or null. Positions that moved are reported every loop_wait, anything else at once, and all at least three times in a ttl.</summary>

@@ -96,9 +96,10 @@ public static partial class CommandCodec
     private static SetFailsafeTopology ReadTopology(ref WireReader r)
     {
         Epoch epoch = r.Epoch();
+        long version = r.Int64();
         int count = r.Count(8);
         var topology = ImmutableSortedDictionary.CreateBuilder<NodeName, string>();
         for (int i = 0; i < count; i++) topology[r.Node()] = r.Text();
-        return new(epoch, topology.ToImmutable());
+        return new(epoch, version, topology.ToImmutable());
     }
 }

@@ -72,6 +72,7 @@ public static partial class CommandCodec
             case AppendHistory c: WriteHistory(w, c); break;
             case SetFailsafeTopology c:
                 w.Epoch(c.Epoch);
+                w.Int64(c.ExpectedVersion);
                 w.Int32(c.Topology.Count);
                 foreach ((NodeName node, string url) in c.Topology) { w.Node(node); w.Text(url); }
                 break;

@@ -34,6 +34,8 @@ public sealed record ClusterState
     public SyncState Sync { get; init; } = SyncState.None;
     /// <summary>Topology of failsafe mode: member name to API URL.</summary>
     public ImmutableSortedDictionary<NodeName, string> FailsafeTopology { get; init; } = ImmutableSortedDictionary<NodeName, string>.Empty;
+    /// <summary>Log index of the last change of <see cref="FailsafeTopology"/>; 0 before the first.</summary>
+    public long FailsafeVersion { get; init; }
     /// <summary>Switches of timeline, oldest first, bounded by <c>max_timelines_history</c> when it is set.</summary>
     public ImmutableArray<HistoryEntry> History { get; init; } = [];
     /// <summary>Every promotion recorded, oldest first, the newest 1,000.</summary>

@@ -30,6 +30,12 @@ public sealed record Vacancy(
     long LastAnswerIndex,
     long LastFruitlessIndex)
 {
+    /// <summary>The leadership that ended; none after adoption.</summary>
+    public Epoch FormerEpoch { get; init; }
+
+    /// <summary>Whether the former holder gave leadership up itself, after a verified stop: nothing of its instance is left that could write.</summary>
+    [JsonIgnore] public bool IsReleased => Reason is not (VacancyReason.LeaseExpired or VacancyReason.Adopted);
+
     /// <summary>The proposal of each node's newest stand, refusal or withdrawal: an older one that was delayed no longer counts.</summary>
     public ImmutableSortedDictionary<NodeName, CommandId> NewestAnswers { get; init; } = ImmutableSortedDictionary<NodeName, CommandId>.Empty;
 }

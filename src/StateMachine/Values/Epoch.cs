@@ -25,6 +25,10 @@ public readonly record struct Epoch(uint Generation, long Index) : IComparable<E
     public static bool operator <(Epoch left, Epoch right) => left.CompareTo(right) < 0;
     /// <summary>Orders epochs.</summary>
     public static bool operator >(Epoch left, Epoch right) => left.CompareTo(right) > 0;
+    /// <summary>Orders epochs.</summary>
+    public static bool operator <=(Epoch left, Epoch right) => left.CompareTo(right) <= 0;
+    /// <summary>Orders epochs.</summary>
+    public static bool operator >=(Epoch left, Epoch right) => left.CompareTo(right) >= 0;
 }
 
 /// <summary>Names one vacancy of leadership: the group's generation and the log index at which it opened.</summary>

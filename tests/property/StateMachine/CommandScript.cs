@@ -166,7 +166,7 @@ public sealed class ScriptPlayer
         27 => new ClearFailover(Pick(2) == 0 ? 0 : State.Failover?.RequestIndex ?? 1, "no longer"),
         28 => Sync(),
         29 => new AppendHistory(AnyEpoch, [new(new(Pick(5)), AnyLsn, "earlier", 1, AnyNode)]),
-        30 => new SetFailsafeTopology(AnyEpoch, Rarely ? Topology() : ImmutableSortedDictionary<NodeName, string>.Empty),
+        30 => new SetFailsafeTopology(AnyEpoch, Rarely ? 7 : State.FailsafeVersion, Rarely ? Topology() : ImmutableSortedDictionary<NodeName, string>.Empty),
         31 => Pick(6) switch
         {
             0 => new RemovePeer(AnyNode),

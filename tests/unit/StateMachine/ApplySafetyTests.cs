@@ -78,13 +78,41 @@ public sealed class ApplySafetyTests
     }
 
     [Fact]
-    public void Force_expires_only_an_unbounded_lease()
+    public void Force_expires_only_an_unbounded_lease_whose_holder_is_silent()
     {
         TestCluster cluster = Led("a", "b", "c");
         cluster.Refuse(OutcomeCode.RequestConflict, new ExpireLeader(cluster.Lease.Epoch, cluster.Lease.LastRenewalIndex, true));
         cluster.Renew(1000, unbounded: true);
         cluster.Refuse(OutcomeCode.LeaseUnbounded, new ExpireLeader(cluster.Lease.Epoch, cluster.Lease.LastRenewalIndex, false));
+        cluster.Refuse(OutcomeCode.RequestConflict, new ExpireLeader(cluster.Lease.Epoch, cluster.Lease.LastRenewalIndex, true));
+        cluster.Silence("a");
         cluster.Accept(new ExpireLeader(cluster.Lease.Epoch, cluster.Lease.LastRenewalIndex, true));
+    }
+
+    [Fact]
+    public void A_topology_from_an_earlier_life_of_the_holders_agent_is_refused()
+    {
+        TestCluster cluster = Led("a", "b", "c");
+        var topology = new SetFailsafeTopology(cluster.Lease.Epoch, 0, System.Collections.Immutable.ImmutableSortedDictionary<NodeName, string>.Empty.Add(new("a"), "http://a"));
+        cluster.Refuse(OutcomeCode.LeaseRenewed, cluster.NextId(2), topology);
+        cluster.Refuse(OutcomeCode.Invalid, topology with { Topology = topology.Topology.Clear().Add(new("b"), "http://b") });
+        cluster.Accept(topology);
+        // Of all that name one version at most one is accepted: the holder asks the members of those that it sent.
+        cluster.Refuse(OutcomeCode.StaleVersion, topology with { Topology = topology.Topology.Add(new("b"), "http://b") });
+    }
+
+    [Fact]
+    public void In_pause_only_a_named_candidate_is_elected_and_the_answers_are_kept_for_the_resume()
+    {
+        TestCluster cluster = Vacated("a", "b", "c");
+        cluster.Accept(cluster.Stand("b", 1000));
+        cluster.Accept(new PatchConfig("""{"pause":true}""", 0));
+        cluster.Accept(cluster.Stand("c", 2000));
+        cluster.Close();
+        Assert.Equal("election.paused", cluster.VerdictOf("c").Rule);
+        cluster.Accept(new RequestFailover(FailoverKind.Failover, null, new("b"), null, null));
+        Assert.Equal(new NodeName("b"), cluster.State.Leader);
+        cluster.Refuse(OutcomeCode.RequestConflict, new RequestFailover(FailoverKind.Switchover, null, null, null, null));
     }
 
     [Fact]
@@ -132,7 +160,7 @@ public sealed class ApplySafetyTests
     public void A_node_outside_the_failsafe_topology_cannot_win()
     {
         TestCluster cluster = Led("a", "b", "c");
-        cluster.Accept(new SetFailsafeTopology(cluster.Lease.Epoch, System.Collections.Immutable.ImmutableSortedDictionary<NodeName, string>.Empty
+        cluster.Accept(new SetFailsafeTopology(cluster.Lease.Epoch, 0, System.Collections.Immutable.ImmutableSortedDictionary<NodeName, string>.Empty
             .Add(new("a"), "http://a").Add(new("b"), "http://b")));
         cluster.Expire();
         cluster.Accept(cluster.Stand("c", 1000));

@@ -55,7 +55,7 @@ public sealed class CommandTableTests
         [typeof(ClearFailover)] = new(_ => new ClearFailover(0, "why"),                                            RequestConflict,   RequestConflict,   RequestConflict,   RequestConflict,   RequestConflict),
         [typeof(SetSyncState)] = new(c => new SetSyncState(Epoch(c), c.State.Sync.Version, Holder(c), [], 0),      IllegalTransition, IllegalTransition, IllegalTransition, Accepted,          Accepted),
         [typeof(AppendHistory)] = new(c => new AppendHistory(Epoch(c), [new(new(1), new(5), "", 0, A)]),           IllegalTransition, IllegalTransition, IllegalTransition, Accepted,          Accepted),
-        [typeof(SetFailsafeTopology)] = new(c => new SetFailsafeTopology(Epoch(c), Topology),                      IllegalTransition, IllegalTransition, IllegalTransition, Accepted,          Accepted),
+        [typeof(SetFailsafeTopology)] = new(c => new SetFailsafeTopology(Epoch(c), c.State.FailsafeVersion, Topology), IllegalTransition, IllegalTransition, IllegalTransition, NotReady,      Accepted),
         [typeof(RegisterPeer)] = new(_ => new RegisterPeer(TestCluster.PeerOf("d")),                               Accepted,          Accepted,          Accepted,          Accepted,          Accepted),
         [typeof(RemovePeer)] = new(_ => new RemovePeer(new("c")),                                                  Accepted,          Accepted,          Accepted,          Accepted,          Accepted),
         [typeof(RaiseFeatureLevel)] = new(_ => new RaiseFeatureLevel(2),                                           FeatureLevel,      FeatureLevel,      FeatureLevel,      FeatureLevel,      FeatureLevel),
@@ -92,7 +92,8 @@ public sealed class CommandTableTests
         (c => new SetSyncState(Epoch(c), c.State.Sync.Version + 1, Holder(c), [], 0), StaleVersion, Held),
         (c => new SetSyncState(Epoch(c), c.State.Sync.Version, new("c"), [], 0), NotHolder, Held),
         (c => new AppendHistory(Before(c), []), StaleEpoch, Held),
-        (c => new SetFailsafeTopology(Before(c), Topology), StaleEpoch, Held),
+        (c => new SetFailsafeTopology(Before(c), c.State.FailsafeVersion, Topology), StaleEpoch, Held),
+        (c => new SetFailsafeTopology(Epoch(c), c.State.FailsafeVersion + 1, Topology), StaleVersion, [ClusterPhase.Led]),
         (c => new RaiseGeneration(c.State.Generation, ""), StaleVersion, Enum.GetValues<ClusterPhase>()),
     ];
 

@@ -110,6 +110,8 @@ internal sealed class TestCluster
 
     public void Expire() => Accept(new ExpireLeader(Lease.Epoch, Lease.LastRenewalIndex, false));
 
+    public void Silence(string name) => Accept(new ExpireMember(new(name), State.Members[new(name)].LastTouchIndex));
+
     public void Release(VacancyReason reason, ulong shutdownLsn = 0, string? candidate = null) =>
         Accept(new ReleaseLeader(Lease.Epoch, Lease.Holder, reason, "test", new(shutdownLsn), Name(candidate)));
 
