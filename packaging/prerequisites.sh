@@ -77,6 +77,18 @@ require_postgres() {
   export PG_BIN_DIR=$found
 }
 
+# Programs of the distribution that the tests of the REST API use as clients. Python is Debian's: its modules belong to it.
+require_clients() {
+  local missing=()
+  # Where Debian keeps haproxy; not every user has it in the path.
+  export PATH=$PATH:/usr/sbin
+  command -v haproxy >/dev/null || missing+=(haproxy)
+  command -v curl >/dev/null || missing+=(curl)
+  command -v openssl >/dev/null || missing+=(openssl)
+  /usr/bin/python3 -c 'import prometheus_client.parser' 2>/dev/null || missing+=(python3-prometheus-client)
+  [ ${#missing[@]} = 0 ] || require_package "what the tests need" "${missing[@]}"
+}
+
 # PostgreSQL refuses to run as root: RUN_AS becomes the command prefix that drops to user postgres (empty for others).
 # Supplementary groups are reset to that user's, the environment is kept.
 choose_user() {
