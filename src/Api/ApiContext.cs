@@ -7,6 +7,7 @@ namespace Patroni.Raft.Api;
 /// <summary>What all endpoints share: the node, the options and the view of the newest snapshot.</summary>
 internal sealed class ApiContext(INode node, ApiOptions options)
 {
+    private volatile ApiOptions options = options;
     private StatusView view = new(node.Snapshot);
     private ClusterState newest = ClusterState.Empty;
 
@@ -17,8 +18,11 @@ internal sealed class ApiContext(INode node, ApiOptions options)
     /// <summary>Ends streams when the host stops.</summary>
     public CancellationToken Stopping { get; set; }
 
-    /// <summary>Reads the certificate files again; null, or what is wrong with them.</summary>
-    public Func<string?> ReloadCertificates { get; set; } = static () => null;
+    /// <summary>Takes the <c>restapi</c> section again; null, or what is wrong with it.</summary>
+    public Func<string?> ReloadSection { get; set; } = static () => null;
+
+    /// <summary>Goes on with other options.</summary>
+    public void Use(ApiOptions next) => options = next;
 
     /// <summary>
     /// The node now. Whoever changed something through this API sees it in the next answer, also when the HA loop has not turned since.

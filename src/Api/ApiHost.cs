@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Builder;
@@ -14,7 +13,6 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Patroni.Raft.Agent.Node;
-using Patroni.Raft.Api.Documents;
 using Patroni.Raft.Api.Endpoints;
 using Patroni.Raft.Api.Hosting;
 
@@ -29,12 +27,12 @@ public sealed class ApiHost : IAsyncDisposable
     private static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(2);
 
     private readonly WebApplication app;
-    private readonly Certificates? certificates;
+    private readonly ApiContext api;
 
-    private ApiHost(WebApplication app, Certificates? certificates)
+    private ApiHost(WebApplication app, ApiContext api)
     {
         this.app = app;
-        this.certificates = certificates;
+        this.api = api;
         string address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
         Port = BindingAddress.Parse(address).Port;
     }
@@ -46,27 +44,39 @@ public sealed class ApiHost : IAsyncDisposable
     /// <summary>The port it listens on, also when 0 was asked for.</summary>
     public int Port { get; }
 
-    /// <summary>Starts to listen.</summary>
+    /// <summary>Starts to listen with options that never change.</summary>
     /// <param name="node">Whom it speaks for.</param>
     /// <param name="options">The <c>restapi</c> section.</param>
     /// <param name="loggers">Where it logs.</param>
     /// <param name="cancellation">Gives the start up.</param>
     /// <exception cref="ApiStartException">It cannot; the message names the key.</exception>
-    public static async Task<ApiHost> StartAsync(INode node, ApiOptions options, ILoggerFactory loggers, CancellationToken cancellation = default)
+    public static Task<ApiHost> StartAsync(INode node, ApiOptions options, ILoggerFactory loggers, CancellationToken cancellation = default) =>
+        StartAsync(node, () => options, loggers, cancellation);
+
+    /// <summary>Starts to listen.</summary>
+    /// <param name="node">Whom it speaks for.</param>
+    /// <param name="section">The <c>restapi</c> section as the configuration has it now; asked again at every reload.</param>
+    /// <param name="loggers">Where it logs.</param>
+    /// <param name="cancellation">Gives the start up.</param>
+    /// <exception cref="ApiStartException">It cannot; the message names the key.</exception>
+    public static async Task<ApiHost> StartAsync(INode node, Func<ApiOptions> section, ILoggerFactory loggers, CancellationToken cancellation = default)
     {
+        ApiOptions options = section();
         IPAddress[] addresses = await ResolveAsync(options.Host, cancellation);
         Certificates? certificates = options.Tls is { } tls ? new(tls) : null;
         var api = new ApiContext(node, options);
-        var access = new AccessControl(api, new Allowlist(options.Allowlist, options.AllowlistIncludeMembers));
+        var access = new AccessControl(api);
+        var guard = new RequestGuard(loggers.CreateLogger("Patroni.Raft.Api"));
+        guard.Use(SectionReload.Headers(options, node));
         WebApplication app = Build(options, addresses, certificates, loggers);
         api.Stopping = app.Lifetime.ApplicationStopping;
-        api.ReloadCertificates = () => certificates?.Reload();
-        app.Use(new RequestGuard(Headers(options, node), loggers.CreateLogger("Patroni.Raft.Api")).Middleware);
+        api.ReloadSection = new SectionReload(api, section, access, guard, certificates).Run;
+        app.Use(guard.Middleware);
         Map(app, api, access);
         try
         {
             await app.StartAsync(cancellation);
-            return new(app, certificates);
+            return new(app, api);
         }
         catch (Exception error)
         {
@@ -76,9 +86,12 @@ public sealed class ApiHost : IAsyncDisposable
         }
     }
 
-    /// <summary>Reads certificate, key and CA files again; open connections stay, and so do the old files when the new are unusable.</summary>
+    /// <summary>
+    /// Takes the section again, and certificate, key and CA files; open connections stay. When something in it cannot be used nothing changes;
+    /// what only a restart of the agent can change is left out.
+    /// </summary>
     /// <returns>Null, or the sentence that says what is wrong.</returns>
-    public string? ReloadCertificates() => certificates?.Reload();
+    public string? Reload() => api.ReloadSection();
 
     /// <summary>Stops to listen, lets running requests end for two seconds, then cuts them.</summary>
     public async Task StopAsync()
@@ -166,17 +179,6 @@ public sealed class ApiHost : IAsyncDisposable
             OnConnection = _ => ValueTask.FromResult(certificates.ForConnection()),
         });
     }
-
-    private static ImmutableArray<KeyValuePair<string, string>> Headers(ApiOptions options, INode node) =>
-    [
-        new("Server", options.ServerTokens.ToLowerInvariant() switch
-        {
-            "productonly" => "Patroni",
-            "minimal" => $"Patroni/{StatusDocument.Version(node.Snapshot.Report)}",
-            _ => $"Patroni.Raft/{StatusDocument.ProductVersion}",
-        }),
-        .. options.ExtraHeaders,
-    ];
 
     private static async Task<IPAddress[]> ResolveAsync(string host, CancellationToken cancellation)
     {

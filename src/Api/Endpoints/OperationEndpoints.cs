@@ -39,9 +39,8 @@ internal static class OperationEndpoints
     private static Task Reload(HttpContext context, ApiContext api)
     {
         OperationResult result = api.Node.Reload();
-        string? certificates = api.ReloadCertificates();
         if (!result.Succeeded) return Reply.Text(context, 503, result.Message);
-        return certificates is null ? Reply.Text(context, 202, "reload scheduled") : Reply.Text(context, 503, certificates);
+        return api.ReloadSection() is { } problem ? Reply.Text(context, 503, problem) : Reply.Text(context, 202, "reload scheduled");
     }
 
     private static async Task Reinitialize(HttpContext context, ApiContext api)

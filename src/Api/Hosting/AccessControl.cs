@@ -14,25 +14,26 @@ internal sealed class AccessControl
     private const string Realm = "Basic realm=\"Patroni\"";
 
     private readonly ApiContext api;
-    private readonly Allowlist allowlist;
-    private readonly byte[]? expectedDigest;
-    private readonly bool wantsCertificate;
+    private volatile Rules rules;
 
-    public AccessControl(ApiContext api, Allowlist allowlist)
+    /// <exception cref="ApiStartException">A network of the allowlist cannot be read.</exception>
+    public AccessControl(ApiContext api)
     {
         this.api = api;
-        this.allowlist = allowlist;
-        wantsCertificate = api.Options.Tls is { VerifyClient: not ClientVerification.None };
-        if (api.Options.Authentication is { } credentials)
-            expectedDigest = Digest(Convert.ToBase64String(Encoding.UTF8.GetBytes($"{credentials.UserName}:{credentials.Password}")));
+        rules = Rules.Of(api.Options);
     }
+
+    /// <summary>Goes on with the rules of other options.</summary>
+    /// <exception cref="ApiStartException">A network of the allowlist cannot be read; the old rules stay.</exception>
+    public void Use(ApiOptions options) => rules = Rules.Of(options);
 
     /// <summary>Lets only entitled operators through.</summary>
     public RequestDelegate ForOperators(RequestDelegate next) => async context =>
     {
-        if (!await allowlist.AllowsAsync(context.Connection.RemoteIpAddress, api.View.State)) await Reply.Text(context, 403, "Access is denied");
-        else if (wantsCertificate && context.Connection.ClientCertificate is null) await Reply.Text(context, 403, "client certificate required");
-        else if (RefuseCredentials(context) is { } refusal) await Unauthorized(context, refusal, Realm);
+        Rules now = rules;
+        if (!await now.Allowlist.AllowsAsync(context.Connection.RemoteIpAddress, api.View.State)) await Reply.Text(context, 403, "Access is denied");
+        else if (now.WantsCertificate && context.Connection.ClientCertificate is null) await Reply.Text(context, 403, "client certificate required");
+        else if (RefuseCredentials(context, now.ExpectedDigest) is { } refusal) await Unauthorized(context, refusal, Realm);
         else await next(context);
     };
 
@@ -54,7 +55,7 @@ internal sealed class AccessControl
         return Reply.Text(context, 401, refusal);
     }
 
-    private string? RefuseCredentials(HttpContext context)
+    private static string? RefuseCredentials(HttpContext context, byte[]? expectedDigest)
     {
         if (expectedDigest is null) return null;
         string? header = context.Request.Headers.Authorization;
@@ -67,7 +68,7 @@ internal sealed class AccessControl
 
     private string? RefuseNode(HttpContext context)
     {
-        if (wantsCertificate && context.Connection.ClientCertificate is not null) return null;
+        if (rules.WantsCertificate && context.Connection.ClientCertificate is not null) return null;
         if (!api.Options.HasClusterSecret)
         {
             return context.Connection.RemoteIpAddress is { } address && IPAddress.IsLoopback(address)
@@ -86,6 +87,15 @@ internal sealed class AccessControl
     }
 
     private static byte[] Digest(string text) => SHA256.HashData(Encoding.UTF8.GetBytes(text));
+
+    /// <summary>What the options demand, replaced as a whole: no request is judged by half of the old and half of the new rules.</summary>
+    private sealed record Rules(Allowlist Allowlist, byte[]? ExpectedDigest, bool WantsCertificate)
+    {
+        public static Rules Of(ApiOptions options) => new(
+            new(options.Allowlist, options.AllowlistIncludeMembers),
+            options.Authentication is { } user ? Digest(Convert.ToBase64String(Encoding.UTF8.GetBytes($"{user.UserName}:{user.Password}"))) : null,
+            options.Tls is { VerifyClient: not ClientVerification.None });
+    }
 }
 
 /// <summary>Maps handlers behind <see cref="AccessControl"/>.</summary>

@@ -10,15 +10,10 @@ namespace Patroni.Raft.Api.Hosting;
 /// </summary>
 internal sealed class Certificates
 {
-    private readonly ApiTls tls;
     private volatile SslServerAuthenticationOptions current;
 
     /// <exception cref="ApiStartException">A file cannot be used.</exception>
-    public Certificates(ApiTls tls)
-    {
-        this.tls = tls;
-        current = Load(tls);
-    }
+    public Certificates(ApiTls tls) => current = Load(tls);
 
     /// <summary>What a new connection uses. A copy, because the host adds protocols to it.</summary>
     public SslServerAuthenticationOptions ForConnection()
@@ -34,20 +29,9 @@ internal sealed class Certificates
         };
     }
 
-    /// <summary>Reads the files again; on failure the old ones stay in use.</summary>
-    /// <returns>Null, or the sentence that says what is wrong.</returns>
-    public string? Reload()
-    {
-        try
-        {
-            current = Load(tls);
-            return null;
-        }
-        catch (ApiStartException error)
-        {
-            return error.Message;
-        }
-    }
+    /// <summary>Reads the files again, or others; when one cannot be used the old ones stay.</summary>
+    /// <exception cref="ApiStartException">A file cannot be used.</exception>
+    public void Reload(ApiTls tls) => current = Load(tls);
 
     private static SslServerAuthenticationOptions Load(ApiTls tls)
     {

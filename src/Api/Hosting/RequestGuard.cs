@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
@@ -8,8 +7,13 @@ using Patroni.Raft.Api.Http;
 namespace Patroni.Raft.Api.Hosting;
 
 /// <summary>Outermost part of every request: common headers, and one sentence for what went wrong inside.</summary>
-internal sealed partial class RequestGuard(ImmutableArray<KeyValuePair<string, string>> headers, ILogger logger)
+internal sealed partial class RequestGuard(ILogger logger)
 {
+    private volatile KeyValuePair<string, string>[] headers = [];
+
+    /// <summary>The headers of every answer from now on.</summary>
+    public void Use(IEnumerable<KeyValuePair<string, string>> next) => headers = [.. next];
+
     public Func<RequestDelegate, RequestDelegate> Middleware => next => context =>
     {
         foreach (KeyValuePair<string, string> header in headers) context.Response.Headers[header.Key] = header.Value;

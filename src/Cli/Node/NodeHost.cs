@@ -47,12 +47,8 @@ public static class NodeHost
         ConfigurationStore configuration, ReplicatedCluster cluster, RaftNode raft, NodeSignals signals, ILoggerFactory loggers)
     {
         await using var agent = new NodeAgent(configuration, cluster, raft, loggers);
-        await using ApiHost api = await ApiHost.StartAsync(agent, ApiSettings.Of(configuration.Current), loggers, signals.Stop).ConfigureAwait(false);
-        signals.ReloadRequested += () =>
-        {
-            Report(agent.Reload(), loggers);
-            if (api.ReloadCertificates() is { } problem) Report(new(false, problem), loggers);
-        };
+        await using ApiHost api = await ApiHost.StartAsync(agent, () => ApiSettings.Of(configuration.Current), loggers, signals.Stop).ConfigureAwait(false);
+        signals.ReloadRequested += () => Reload(agent, api, loggers);
         using CancellationTokenRegistration stop = signals.Stop.Register(agent.RequestShutdown);
         return await agent.RunAsync().ConfigureAwait(false);
     }
@@ -61,10 +57,18 @@ public static class NodeHost
         ConfigurationStore configuration, ReplicatedCluster cluster, RaftNode raft, NodeSignals signals, ILoggerFactory loggers)
     {
         await using var witness = new WitnessAgent(configuration, cluster, raft, loggers);
-        await using ApiHost api = await ApiHost.StartAsync(witness, ApiSettings.Of(configuration.Current), loggers, signals.Stop).ConfigureAwait(false);
-        signals.ReloadRequested += () => Report(witness.Reload(), loggers);
+        await using ApiHost api = await ApiHost.StartAsync(witness, () => ApiSettings.Of(configuration.Current), loggers, signals.Stop).ConfigureAwait(false);
+        signals.ReloadRequested += () => Reload(witness, api, loggers);
         using CancellationTokenRegistration stop = signals.Stop.Register(witness.RequestShutdown);
         return await witness.RunAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>SIGHUP does what POST /reload does.</summary>
+    private static void Reload(INode node, ApiHost api, ILoggerFactory loggers)
+    {
+        OperationResult result = node.Reload();
+        if (result.Succeeded && api.Reload() is { } problem) result = new(false, problem);
+        Report(result, loggers);
     }
 
     private static void Report(OperationResult result, ILoggerFactory loggers)

@@ -99,6 +99,29 @@ public sealed class SecurityTests : IDisposable
     }
 
     [Fact]
+    public async Task A_reload_takes_the_whole_section_or_nothing_of_it()
+    {
+        ApiOptions section = ApiFixture.Options;
+        await using ApiHost host = await ApiHost.StartAsync(RecordedCluster.Node(), () => section, NullLoggerFactory.Instance);
+        using var client = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = new($"http://127.0.0.1:{host.Port}") };
+        async Task<HttpResponseMessage> Patch() => await client.PatchAsync("/config", new StringContent("""{"loop_wait":2}"""));
+        Assert.Equal(HttpStatusCode.OK, (await Patch()).StatusCode);
+
+        section = section with { Authentication = new("admin", "secret"), ServerTokens = "ProductOnly", ExtraHeaders = [new("X-Test", "1")] };
+        Assert.Null(host.Reload());
+        using HttpResponseMessage refused = await Patch();
+        Assert.Equal((HttpStatusCode.Unauthorized, "Patroni", "1"), (refused.StatusCode, refused.Headers.Server.ToString(), refused.Headers.GetValues("X-Test").Single()));
+
+        section = section with { Authentication = null, Allowlist = ["10.0.0.0/33"] };
+        Assert.Contains("10.0.0.0/33", host.Reload());
+        Assert.Equal(HttpStatusCode.Unauthorized, (await Patch()).StatusCode);
+
+        section = section with { Allowlist = [], Port = 1, Tls = null };
+        Assert.Contains("restapi.listen", host.Reload());
+        Assert.Equal(HttpStatusCode.OK, (await Patch()).StatusCode);
+    }
+
+    [Fact]
     public async Task Https_speaks_HTTP_2_and_1_1_and_takes_new_certificates_without_dropping_connections()
     {
         using Authority authority = new();
@@ -114,7 +137,7 @@ public sealed class SecurityTests : IDisposable
         Assert.Equal("CN=first", seen!.Subject);
 
         WriteServer(authority, "second");
-        Assert.Null(host.ReloadCertificates());
+        Assert.Null(host.Reload());
         Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("/primary")).StatusCode);
         Assert.Equal("CN=first", seen!.Subject);
         using HttpClient later = Client(host.Port, null, certificate => seen = certificate);
@@ -122,7 +145,7 @@ public sealed class SecurityTests : IDisposable
         Assert.Equal("CN=second", seen!.Subject);
 
         File.WriteAllText(tls.CertFile, "nonsense");
-        Assert.Contains(tls.CertFile, host.ReloadCertificates());
+        Assert.Contains(tls.CertFile, host.Reload());
         using HttpClient last = Client(host.Port, null, certificate => seen = certificate);
         Assert.Equal(HttpStatusCode.OK, (await last.GetAsync("/primary")).StatusCode);
     }
