@@ -13,6 +13,9 @@ internal sealed class Nemesis(World world)
         """{"ttl":4}""",
         """{"loop_wait":0.5}""",
         """{"maximum_lag_on_failover":16384}""",
+        """{"primary_start_timeout":0}""",
+        """{"primary_start_timeout":2}""",
+        """{"primary_race_backoff":2}""",
     ];
     private bool over;
     private double pace = 1;
@@ -236,9 +239,24 @@ internal sealed class Nemesis(World world)
 
     private void AskNode(SimNode node)
     {
+        if (world.Rng.Chance(0.4))
+        {
+            ScheduleRestart(node);
+            return;
+        }
         node.Request = world.Rng.Chance(0.7) ? NodeRequest.Restart : NodeRequest.Reinitialize;
         Say($"an operator asks {node.Name} for {node.Request}");
         node.Wake();
+    }
+
+    private void ScheduleRestart(SimNode node)
+    {
+        bool drop = world.Rng.Chance(0.15);
+        long at = 1_700_000_000_000 + world.Now + world.Rng.Between(-20_000, 12_000);
+        Say(drop ? $"an operator drops the scheduled restart of {node.Name}" : $"an operator schedules a restart of {node.Name} for {at - 1_700_000_000_000}");
+        var conditions = new RestartConditions(world.Rng.Chance(0.2) ? PostgresRole.Replica : null, null, world.Rng.Chance(0.1));
+        long postmaster = world.Rng.Chance(0.9) && node.Pg.State is Processes.Primary or Processes.Standby ? node.Pg.Life + 1 : 0;
+        Any().Post(drop ? new ClearRestart(node.Name, 0, "an operator dropped it") : new ScheduleRestart(node.Name, at, "at", conditions, null, postmaster));
     }
 
     private void EndAgent(SimNode node)

@@ -10,6 +10,7 @@ internal sealed class Oracle(World world)
 {
     private readonly Dictionary<CommandId, Wal> endAtStand = [];
     private readonly Dictionary<CommandId, long> committedAt = [];
+    private readonly Dictionary<long, int> restarted = [];
     private Epoch newest;
 
     public int Elections { get; private set; }
@@ -55,6 +56,14 @@ internal sealed class Oracle(World world)
     public void CheckNoProcesses(SimNode node, string what)
     {
         if (node.Pg.HasProcesses) throw new InvariantViolation("c", $"{what} on {node.Name} while its instance is {node.Pg.State}");
+    }
+
+    /// <summary>A scheduled restart meets one life of the server only, whatever dies between, and never before its time.</summary>
+    public void RestartsBySchedule(SimNode node, ScheduledRestart restart)
+    {
+        if (world.Now + 1_700_000_000_000 < restart.AtUnixMs) throw new InvariantViolation("core", $"{node.Name} restarts by schedule before {restart.AtUnixMs}");
+        if (!restarted.TryAdd(restart.RequestIndex, node.Pg.Life) && restarted[restart.RequestIndex] != node.Pg.Life)
+            throw new InvariantViolation("core", $"{node.Name} restarts again by the schedule of {restart.RequestIndex}");
     }
 
     /// <summary>(g).</summary>
@@ -171,6 +180,8 @@ internal sealed class Oracle(World world)
         if (state.Leadership is not Led led) return $"the cluster is {state.Leadership.Phase}";
         if (!led.Checkpointed) return "the leader's checkpoint is not recorded";
         if (state.Failover is not null) return "a switchover is pending";
+        foreach (Member member in state.Members.Values)
+            if (member.ScheduledRestart is { } restart) return $"the restart of {member.Name} scheduled for {restart.AtUnixMs - 1_700_000_000_000} is pending";
         SimNode leader = world.NodeOf(led.Lease.Holder)!;
         if (leader.Pg.State != Processes.Primary || !leader.AgentUp) return $"the leader {leader.Name} is {leader.Pg.State}";
         foreach (SimNode node in world.Nodes)

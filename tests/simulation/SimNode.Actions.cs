@@ -21,8 +21,11 @@ internal sealed partial class SimNode
             case Propose propose:
                 Post(propose.Command);
                 break;
-            case Fence:
-                BeginFence();
+            case Fence fence:
+                BeginFence(fence.GivesUpStart, NodeDecisions.ContextOf(view.State));
+                break;
+            case RefuseRequest:
+                Request = NodeRequest.None;
                 break;
             case CancelAction:
                 if (job is not null) job.Cancelled = true;
@@ -37,12 +40,13 @@ internal sealed partial class SimNode
                 break;
             case RunAction run:
                 if (job is not null) throw new InvariantViolation("core", $"{run.Action.Kind} is ordered while {job.Kind} runs");
+                if (LastDecision?.Rule == "restart.scheduled") world.Oracle.RestartsBySchedule(this, view.State.Members[Name].ScheduledRestart!);
                 Run(run.Action, NodeDecisions.ContextOf(view.State));
                 break;
         }
     }
 
-    private void BeginFence()
+    private void BeginFence(string? givesUpStart, string context)
     {
         if (fencing) return;
         fencing = true;
@@ -54,7 +58,7 @@ internal sealed partial class SimNode
             world.Trace.Add(world.Now, Name.Value, $"fenced ({Pg.State})");
             Pg.Kill();
             fencing = false;
-            lastAction = new(ActionKind.Stop, false, "it was fenced", Local, "");
+            lastAction = givesUpStart is null ? new(ActionKind.Stop, false, "it was fenced", Local, "") : new(ActionKind.StartPrimary, false, givesUpStart, Local, context);
             SetMayBeWritable(false);
             Wake();
         });
@@ -80,7 +84,7 @@ internal sealed partial class SimNode
         world.Trace.Add(world.Now, Name.Value, $"{action} begins");
         // Declared intent: before anything can become writable, the fence and the guard know of it.
         if (action is StartPrimaryAction or PromoteAction or RestartAction { AsPrimaryUnder: not null }) SetMayBeWritable(true);
-        if (action is RestartAction || (action is RemoveDataAction && Request == NodeRequest.Reinitialize)) Request = NodeRequest.None;
+        if ((action is RestartAction && Request == NodeRequest.Restart) || (action is RemoveDataAction or CloneAction && Request == NodeRequest.Reinitialize)) Request = NodeRequest.None;
         job = new(action.Kind, context, action);
         Step(job, Steps(action).GetEnumerator(), Life);
     }

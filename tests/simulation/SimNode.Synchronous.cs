@@ -6,6 +6,8 @@ namespace Patroni.Raft.Simulation;
 internal sealed partial class SimNode
 {
     private long provenFrom;
+    /// <summary>The leadership for which <see cref="provenFrom"/> was taken: what a standby passed under another one proves nothing.</summary>
+    private Epoch provenUnder;
     /// <summary>The version that an addition proposed by this server named: it may be in force unknown until the set moved on. Unknown itself after a restart.</summary>
     private long? additionAt;
 
@@ -35,6 +37,7 @@ internal sealed partial class SimNode
     {
         if (additionAt == long.MinValue) additionAt = sync.Version;
         if (additionAt is { } named && named != sync.Version) additionAt = null;
+        if (provenUnder != epoch) (provenUnder, provenFrom) = (epoch, Pg.Wal.Length);
         if (SynchronousStandby is { } chosen)
         {
             SimNode standby = world.NodeOf(chosen)!;

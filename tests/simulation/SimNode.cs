@@ -24,6 +24,7 @@ internal sealed partial class SimNode
     private ulong sequence;
     private bool replaysItself;
     private CommandId countedRenewal;
+    private (Lsn Lsn, long AtMs) walArrived;
     private HeldLease? lateHeld;
 
     /// <summary>On tmpfs: outlives the agent, not the boot.</summary>
@@ -109,6 +110,8 @@ internal sealed partial class SimNode
         sequence = 0;
         startedMs = Local;
         additionAt = long.MinValue;
+        walArrived = default;
+        provenUnder = default;
         if (leaseFile is { } file && file.BootId == Clock.BootId) keeper = keeper.Restore(file.Lease);
         // What runs and is not known to be a standby may be writable; with a guard its arming says so.
         mayBeWritable = guardArmed || (Pg.HasProcesses && Pg.State != Processes.Standby);
@@ -269,6 +272,7 @@ internal sealed partial class SimNode
 
     private void ObserveWritability()
     {
+        if (Pg.Server(0) is StandbyServer { IsStreaming: true } standby && standby.EndOfWal > walArrived.Lsn) walArrived = (standby.EndOfWal, Local);
         if (job is not null || fencing) return;
         if (Pg.Server(0) is ServerStopped) SetMayBeWritable(false);
         else if (Pg.State == Processes.Primary && !Pg.IsHung) SetMayBeWritable(true);
@@ -302,6 +306,9 @@ internal sealed partial class SimNode
         ExpectedPeers = world.Nodes.Count,
         ShutdownRequested = ShutdownRequested,
         Request = Request,
+        PostmasterStartUnixUs = Pg.Server(0) is PrimaryServer or StandbyServer ? Pg.Life + 1 : 0,
+        VacancyAtMs = notes.VacancyAtMs,
+        WalArrivedAtMs = walArrived.AtMs,
     };
 
     private MemberReport Report()
@@ -335,6 +342,7 @@ internal sealed partial class SimNode
         if (Upkeep.Renewal(view, upkeep) is { } renewal && Post(renewal, id => Capture(id, now, renewal)))
             upkeep = upkeep with { RenewedAtMs = now, RenewedEpoch = renewal.Epoch };
         if (Upkeep.Touch(view, upkeep) is { } touch && Post(touch)) upkeep = upkeep with { TouchedAtMs = now };
+        if (Upkeep.OverRestart(view) is { } over) Post(over);
         if (Upkeep.Claim(view, upkeep) is { } claim && Post(claim)) upkeep = upkeep with { ClaimedAtMs = now };
     }
 

@@ -67,8 +67,8 @@ public sealed partial class ActionExecutor(
     private Task<ActionOutcome> DispatchAsync(NodeAction action, ActionContext context, CancellationToken cancellation) => action switch
     {
         InitializeAction => InitializeAsync(cancellation),
-        StartPrimaryAction start => StartAsync(LaunchMode.Primary, start.Epoch, new ConfiguredRole.Primary(), context, cancellation),
-        StartStandbyAction start => StartAsync(LaunchMode.Standby, Epoch.None, Standby(start.Upstream, context), context, cancellation),
+        StartPrimaryAction start => StartAsync(LaunchMode.Primary, start.Epoch, new ConfiguredRole.Primary(), StartPatience(context), cancellation),
+        StartStandbyAction start => StartAsync(LaunchMode.Standby, Epoch.None, Standby(start.Upstream, context), StartPatience(context), cancellation),
         PromoteAction promote => PromoteAsync(promote, context, cancellation),
         FollowAction follow => FollowAsync(follow.Upstream, context, cancellation),
         StopAction stop => StopAsync(stop.ForHandover, context, cancellation),
@@ -97,7 +97,7 @@ public sealed partial class ActionExecutor(
     private static PostgresAddress? AddressOf(ClusterState state, NodeName name) =>
         state.Members.TryGetValue(name, out Member? member) && member.Report.Host.Length > 0 ? new(member.Report.Host, member.Report.Port) : null;
 
-    private async Task<ActionOutcome> StartAsync(LaunchMode mode, Epoch epoch, ConfiguredRole role, ActionContext context, CancellationToken cancellation)
+    private async Task<ActionOutcome> StartAsync(LaunchMode mode, Epoch epoch, ConfiguredRole role, TimeSpan patience, CancellationToken cancellation)
     {
         progress("starting PostgreSQL");
         (ControlData? control, string? error) = await DataDirectory.ReadControlDataAsync(instance.Settings, cancellation).ConfigureAwait(false);
@@ -106,13 +106,24 @@ public sealed partial class ActionExecutor(
         if (mode == LaunchMode.Primary && !permits(epoch)) return new($"the lease of epoch {epoch} ended before PostgreSQL was started");
         LaunchResult launch = instance.Controller.Launch(new(mode, epoch, instance.Configuration.CommandLine(mode, control)));
         if (launch is not LaunchResult.Launched launched) return new(((LaunchResult.Refused)launch).Reason);
-        TimeSpan limit = TimeSpan.FromMilliseconds(context.State.Settings.PrimaryStartTimeoutMs);
-        // A start that takes long goes on; the HA loop sees it starting and judges by primary_start_timeout.
-        TimeSpan patience = limit < instance.Settings.PgCtlTimeout ? limit : instance.Settings.PgCtlTimeout;
         return await instance.Controller.WaitReadyAsync(launched.Postmaster, patience, cancellation).ConfigureAwait(false) is StartProgress.Exited exited
             ? new($"PostgreSQL exited while it started: {LastLine(exited.LastLogLines)}")
             : ActionOutcome.Ok;
     }
+
+    /// <summary>
+    /// How long an action waits for a start. One that takes longer goes on; the HA loop sees it starting and judges by the time it may take.
+    /// </summary>
+    private TimeSpan StartPatience(ActionContext context)
+    {
+        TimeSpan limit = StartLimit(context);
+        return limit < instance.Settings.PgCtlTimeout ? limit : instance.Settings.PgCtlTimeout;
+    }
+
+    /// <summary><c>primary_start_timeout</c>; 0 asks for a failover once <c>pg_ctl_timeout</c> did not suffice.</summary>
+    private TimeSpan StartLimit(ActionContext context) => context.State.Settings.PrimaryStartTimeoutMs is > 0 and var limitMs
+        ? TimeSpan.FromMilliseconds(limitMs)
+        : instance.Settings.PgCtlTimeout;
 
     private static string LastLine(string log)
     {
@@ -124,12 +135,12 @@ public sealed partial class ActionExecutor(
     private async Task<ActionOutcome> PromoteAsync(PromoteAction action, ActionContext context, CancellationToken cancellation)
     {
         progress("promoting");
-        if (await HookCommand.RunAsync(instance.Settings.PrePromote, TimeSpan.FromSeconds(60), cancellation).ConfigureAwait(false) is { } failure)
+        TimeSpan limit = StartLimit(context);
+        if (await HookCommand.RunAsync(instance.Settings.PrePromote, limit, cancellation).ConfigureAwait(false) is { } failure)
             return new($"pre_promote failed: {failure}");
         if (!permits(action.Epoch)) return new($"the lease of epoch {action.Epoch} ended before the promotion was ordered");
         var marker = new PromotionMarker(action.Epoch, context.Timeline, self, context.Incarnation);
         if (instance.Controller.Promote(marker) is SignalResult.Refused refused) return new(refused.Reason);
-        TimeSpan limit = TimeSpan.FromMilliseconds(context.State.Settings.PrimaryStartTimeoutMs);
         return await instance.Commands.WaitPromotedAsync(limit, cancellation).ConfigureAwait(false) is null
             ? new($"PostgreSQL did not leave recovery within {limit.TotalSeconds:0.#} s")
             : ActionOutcome.Ok;
@@ -163,7 +174,9 @@ public sealed partial class ActionExecutor(
     private async Task<ActionOutcome> StopAsync(bool forHandover, ActionContext context, CancellationToken cancellation)
     {
         progress("stopping PostgreSQL");
-        if (await HookCommand.RunAsync(instance.Settings.BeforeStop, TimeSpan.FromSeconds(60), cancellation).ConfigureAwait(false) is { } failure)
+        bool runs = (instance.Controller.Current ?? instance.Controller.Adopt()) is not null;
+        // The stop waits for the command however long it takes, and goes on whatever its exit code: that is what it is for.
+        if (runs && await HookCommand.RunAsync(instance.Settings.BeforeStop, Timeout.InfiniteTimeSpan, cancellation).ConfigureAwait(false) is { } failure)
             LogHook("before_stop", failure);
         if (forHandover && context.Status is { InRecovery: false })
         {
@@ -172,8 +185,10 @@ public sealed partial class ActionExecutor(
             CommandResult checkpoint = await instance.Commands.CheckpointAsync(limit.Token).ConfigureAwait(false);
             if (!checkpoint.IsSuccess) LogHook("the checkpoint before the stop", checkpoint.Error!);
         }
-        long configured = context.State.Settings.PrimaryStopTimeoutMs;
-        TimeSpan patience = forHandover && configured > 0 ? TimeSpan.FromMilliseconds(configured) : instance.Settings.PgCtlTimeout;
+        DynamicConfiguration settings = context.State.Settings;
+        // Only a synchronous standby makes it safe to kill the primary in the middle of its stop.
+        bool limited = forHandover && settings.PrimaryStopTimeoutMs > 0 && settings.SynchronousMode != SynchronousMode.Off;
+        TimeSpan patience = limited ? TimeSpan.FromMilliseconds(settings.PrimaryStopTimeoutMs) : instance.Settings.PgCtlTimeout;
         StopResult stop = await instance.Controller.StopAsync(StopMode.Fast, patience, cancellation).ConfigureAwait(false);
         if (stop is StopResult.Stopped) return ActionOutcome.Ok;
         FenceReport fence = await instance.Controller.FenceAsync(FenceLimit).ConfigureAwait(false);
@@ -185,9 +200,10 @@ public sealed partial class ActionExecutor(
     {
         ActionOutcome stop = await StopAsync(action.AsPrimaryUnder is not null, context, cancellation).ConfigureAwait(false);
         if (instance.Controller.VerifyStopped() is null) return stop;
+        TimeSpan patience = action.TimeoutMs is { } timeoutMs ? TimeSpan.FromMilliseconds(timeoutMs) : StartLimit(context);
         return action.AsPrimaryUnder is { } epoch
-            ? await StartAsync(LaunchMode.Primary, epoch, new ConfiguredRole.Primary(), context, cancellation).ConfigureAwait(false)
-            : await StartAsync(LaunchMode.Standby, Epoch.None, Standby(action.Upstream, context), context, cancellation).ConfigureAwait(false);
+            ? await StartAsync(LaunchMode.Primary, epoch, new ConfiguredRole.Primary(), patience, cancellation).ConfigureAwait(false)
+            : await StartAsync(LaunchMode.Standby, Epoch.None, Standby(action.Upstream, context), patience, cancellation).ConfigureAwait(false);
     }
 
     private async Task<ActionOutcome> RewindAsync(NodeName leader, ActionContext context, CancellationToken cancellation)

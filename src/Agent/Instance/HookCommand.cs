@@ -22,7 +22,7 @@ public static class HookCommand
             catch (OperationCanceledException)
             {
                 process.Kill(true);
-                return $"'{command}' did not end within {limit.TotalSeconds:0} s";
+                return cancellation.IsCancellationRequested ? $"'{command}' was ended with what waited for it" : $"'{command}' did not end within {limit.TotalSeconds:0} s";
             }
             return process.ExitCode == 0 ? null : $"'{command}' ended with exit code {process.ExitCode}";
         }

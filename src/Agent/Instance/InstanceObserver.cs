@@ -21,6 +21,7 @@ public sealed class InstanceObserver(LocalInstance instance, NodeName self)
     private (TimelineId Timeline, ImmutableArray<TimelineFork> History) knownHistory = (default, []);
     private long startingSinceMs;
     private long unresponsiveSinceMs;
+    private Postmaster? startingPostmaster;
     private Task? watchedExit;
 
     /// <summary>Looks again at once.</summary>
@@ -69,10 +70,10 @@ public sealed class InstanceObserver(LocalInstance instance, NodeName self)
         if (knownData is null) await InspectAsync(actionNumber, cancellation).ConfigureAwait(false);
         return result is StatusResult.Answered answered
             ? await RunningAsync(actionNumber, began, answered.Status, cancellation).ConfigureAwait(false)
-            : NotAnswering(actionNumber, began, result);
+            : NotAnswering(actionNumber, began, postmaster, result);
     }
 
-    private Observation NotAnswering(long actionNumber, long began, StatusResult result)
+    private Observation NotAnswering(long actionNumber, long began, Postmaster postmaster, StatusResult result)
     {
         long now = BootClock.NowMs;
         if (result is StatusResult.Unresponsive)
@@ -80,7 +81,9 @@ public sealed class InstanceObserver(LocalInstance instance, NodeName self)
             if (unresponsiveSinceMs == 0) unresponsiveSinceMs = now;
             return new(actionNumber, began, knownData!, new ServerUnresponsive(unresponsiveSinceMs), null, knownControl, null);
         }
-        if (startingSinceMs == 0) startingSinceMs = now;
+        // The time of another postmaster, one that was shutting down, does not count.
+        if (startingSinceMs == 0 || startingPostmaster != postmaster) startingSinceMs = now;
+        startingPostmaster = postmaster;
         return new(actionNumber, began, knownData!, new ServerStarting(startingSinceMs), null, knownControl, null);
     }
 

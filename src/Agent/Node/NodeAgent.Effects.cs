@@ -35,8 +35,11 @@ public sealed partial class NodeAgent
             case CancelAction:
                 Volatile.Read(ref running)?.Cancellation.Cancel();
                 break;
-            case Fence:
-                BeginFence();
+            case Fence order:
+                BeginFence(order.GivesUpStart, NodeDecisions.ContextOf(view.State));
+                break;
+            case RefuseRequest refusal:
+                requests.Refuse(refusal.Reason);
                 break;
             case RequestCheckpoint:
                 AskCheckpoint(view);
@@ -50,7 +53,8 @@ public sealed partial class NodeAgent
 
     private void Begin(NodeAction action, NodeView view)
     {
-        if (request == NodeRequest.Restart && action is RestartAction || request == NodeRequest.Reinitialize && action is RemoveDataAction) request = NodeRequest.None;
+        requests.Began(action);
+        if (action is RestartAction or StartPrimaryAction or StartStandbyAction) startTimeoutMs = (action as RestartAction)?.TimeoutMs;
         var context = new ActionContext(view.State, observation?.Status, (view.Server as StandbyServer)?.Timeline ?? default, (view.Data as PresentData)?.Incarnation ?? default);
         string ran = NodeDecisions.ContextOf(view.State);
         if (ActionExecutor.MayMakeWritable(action)) fence.Arm();
@@ -79,7 +83,7 @@ public sealed partial class NodeAgent
             Interlocked.Increment(ref actionNumber);
             Volatile.Write(ref running, null);
             if (outcome.Failure is null) after();
-            CompleteRequests(kind, outcome);
+            requests.Ended(kind, outcome.Failure);
             observer.Trigger();
             Wake();
             action.Cancellation.Dispose();
@@ -111,13 +115,16 @@ public sealed partial class NodeAgent
     }
 
     /// <summary>Fences beside whatever runs: a hung action must not delay it.</summary>
-    private void BeginFence()
+    private void BeginFence(string? givesUpStart, string context)
     {
         if (Interlocked.Exchange(ref fencing, 1) == 1) return;
         _ = Task.Run(async () =>
         {
             FenceReport report = await instance.Controller.FenceAsync(FenceLimit).ConfigureAwait(false);
-            lastAction = new(ActionKind.Stop, false, report.Proof is null ? $"{report.Left} could not be killed" : "it was fenced", BootClock.NowMs, "");
+            string reason = report.Proof is null ? $"{report.Left} could not be killed" : "it was fenced";
+            lastAction = givesUpStart is null
+                ? new(ActionKind.Stop, false, reason, BootClock.NowMs, "")
+                : new(ActionKind.StartPrimary, false, $"{givesUpStart}; {reason}", BootClock.NowMs, context);
             observer.ForgetData();
             Interlocked.Increment(ref actionNumber);
             Volatile.Write(ref fencing, 0);

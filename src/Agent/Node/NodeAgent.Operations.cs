@@ -7,8 +7,11 @@ namespace Patroni.Raft.Agent.Node;
 
 public sealed partial class NodeAgent
 {
+    /// <summary>Beyond the time a start may take: for the stop before it, and for what runs before that.</summary>
+    private static readonly TimeSpan RestartLimit = TimeSpan.FromMinutes(10);
+
     private readonly RaftOperations raftOperations;
-    private TaskCompletionSource<OperationResult>? restart;
+    private readonly OperatorRequests requests = new();
 
     /// <inheritdoc/>
     public Task<Outcome> ProposeAsync(Command command, TimeSpan timeout, CancellationToken cancellation) =>
@@ -24,21 +27,20 @@ public sealed partial class NodeAgent
     /// <inheritdoc/>
     public async Task<OperationResult> RestartAsync(TimeSpan? timeout, CancellationToken cancellation)
     {
-        var done = new TaskCompletionSource<OperationResult>(TaskCreationOptions.RunContinuationsAsynchronously);
-        if (Interlocked.CompareExchange(ref restart, done, null) is not null) return new(false, "restart already in progress");
-        request = NodeRequest.Restart;
+        if (Volatile.Read(ref running) is { Kind: not ActionKind.Follow } action) return InProgress(action.Kind);
+        if (requests.AskRestart(timeout) is not { } pending) return InProgress(ActionKind.Restart);
         Wake();
         try
         {
-            return await done.Task.WaitAsync(timeout ?? TimeSpan.FromMinutes(10), cancellation).ConfigureAwait(false);
+            return await pending.Done.WaitAsync(RestartLimit + (timeout ?? TimeSpan.Zero), cancellation).ConfigureAwait(false);
         }
         catch (TimeoutException)
         {
-            return new(false, "restart did not end in time");
+            return new(false, pending.Begun ? "restart did not end in time" : $"restart was not begun: {snapshot.Reason}");
         }
         finally
         {
-            Interlocked.CompareExchange(ref restart, null, done);
+            requests.Forget(pending);
         }
     }
 
@@ -48,12 +50,13 @@ public sealed partial class NodeAgent
         ClusterState state = cluster.Current.State;
         if (state.Leader == Self) return Task.FromResult(new OperationResult(false, "I am the leader, can not reinitialize"));
         if (state.Leadership is not Led) return Task.FromResult(new OperationResult(false, "Cluster has no leader, can not reinitialize"));
+        if (!force && requests.IsCloning) return Task.FromResult(new OperationResult(false, "reinitialize already in progress"));
         if (Volatile.Read(ref running) is { } action)
         {
-            if (!force) return Task.FromResult(new OperationResult(false, $"{action.Kind} already in progress"));
-            action.Cancellation.Cancel();
+            if (!force && action.Kind != ActionKind.Follow) return Task.FromResult(InProgress(action.Kind));
+            if (force) action.Cancellation.Cancel();
         }
-        request = NodeRequest.Reinitialize;
+        requests.AskClone(fromLeader);
         Wake();
         return Task.FromResult(new OperationResult(true, "reinitialize started"));
     }
@@ -87,9 +90,10 @@ public sealed partial class NodeAgent
     /// <inheritdoc/>
     public bool IsNodeToken(ReadOnlySpan<char> token) => raft.Token is { } expected && expected.Matches(token.ToString());
 
-    private void CompleteRequests(ActionKind kind, ActionOutcome outcome)
+    private static OperationResult InProgress(ActionKind kind) => new(false, kind switch
     {
-        if (kind == ActionKind.Restart)
-            Volatile.Read(ref restart)?.TrySetResult(outcome.Failure is null ? new(true, "restarted successfully") : new(false, $"restart failed: {outcome.Failure}"));
-    }
+        ActionKind.StartPrimary or ActionKind.StartStandby => "start already in progress",
+        ActionKind.RemoveData => "reinitialize already in progress",
+        _ => $"{kind.ToString().ToLowerInvariant()} already in progress",
+    });
 }

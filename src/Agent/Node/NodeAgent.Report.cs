@@ -41,6 +41,7 @@ public sealed partial class NodeAgent
             ServerVersion = status?.ServerVersion ?? serverVersion,
             TagsJson = SettingJson.Write(node.Tags.Reported),
             PendingRestartJson = PendingRestart(status),
+            Progress = Volatile.Read(ref running)?.Kind is ActionKind.Clone or ActionKind.Rewind or ActionKind.Initialize ? job : "",
             Note = note,
             FeatureLevel = ClusterStateMachine.SupportedFeatureLevel,
             Origin = origin,
@@ -52,7 +53,7 @@ public sealed partial class NodeAgent
         switch (Volatile.Read(ref running)?.Kind)
         {
             case ActionKind.Initialize: return PostgresState.Initializing;
-            case ActionKind.Clone: return PostgresState.CreatingReplica;
+            case ActionKind.Clone or ActionKind.RemoveData: return PostgresState.CreatingReplica;
             case ActionKind.Restart: return PostgresState.Restarting;
             case ActionKind.StartPrimary or ActionKind.StartStandby: return PostgresState.Starting;
             case ActionKind.Stop when seen.Server is not ServerStopped: return PostgresState.Stopping;

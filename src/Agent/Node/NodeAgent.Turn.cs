@@ -14,7 +14,8 @@ public sealed partial class NodeAgent
     private LeaseKeeper keeper = LeaseKeeper.Empty;
     private UpkeepMemory upkeep = UpkeepMemory.Empty;
     private volatile bool shutdownRequested;
-    private NodeRequest request;
+    private long? startTimeoutMs;
+    private (Lsn Lsn, long AtMs) walArrived;
     private NodeName? upstream;
     private long appliedConfigVersion = -1;
     private (Epoch Epoch, string Key) checkpointAsked;
@@ -45,6 +46,7 @@ public sealed partial class NodeAgent
         steady = decided.Rule is "leader.steady" or "follow.steady" or "raft.catching-up" or "election.declined" or "init.wait";
         if (steady) slots.Maintain(view, seen.Status);
         PublishSnapshot(view, seen, decided, now);
+        if (IsFresh(seen)) requests.Settle(snapshot, BootClock.NowMs);
         return NextPause(applied, now);
     }
 
@@ -68,7 +70,9 @@ public sealed partial class NodeAgent
     /// <summary>Armed by intent, disarmed only by a fresh look: nothing left, or a standby that was not told to promote.</summary>
     private void ObserveWritability(Observation seen)
     {
+        if (seen.Status is { Receiver.IsStreaming: true, ReceiveLsn: { } received } && received > walArrived.Lsn) walArrived = (received, seen.BeganMs);
         if (Volatile.Read(ref running) is not null || seen.ActionNumber != Interlocked.Read(ref actionNumber)) return;
+        if (seen.Server is PrimaryServer or StandbyServer) startTimeoutMs = null;
         if (seen.Server is PrimaryServer && stateIsCurrent) fence.Arm();
         else if (seen.Server is ServerStopped)
         {
@@ -78,6 +82,10 @@ public sealed partial class NodeAgent
         else if (seen.Server is StandbyServer && !promotionOrdered) fence.Disarm();
         if (seen.Status is { } status) serverVersion = status.ServerVersion;
     }
+
+    /// <summary>Whether a look at PostgreSQL began after everything that was done here.</summary>
+    private bool IsFresh(Observation seen) =>
+        Volatile.Read(ref running) is null && Volatile.Read(ref fencing) == 0 && seen.ActionNumber == Interlocked.Read(ref actionNumber);
 
     private NodeView View(AppliedCluster applied, Observation seen, long now)
     {
@@ -119,9 +127,18 @@ public sealed partial class NodeAgent
             BootstrapConfigJson = BootstrapConfig(),
             ExpectedPeers = configuration.Current.Raft.Partners.Length + 1,
             ShutdownRequested = shutdownRequested,
-            Request = request,
+            Request = requests.Current,
+            RequestTimeoutMs = requests.TimeoutMs,
+            StartTimeoutMs = startTimeoutMs,
+            CloneFromLeader = requests.CloneFromLeader,
+            PostmasterStartUnixUs = PostmasterStart(seen),
+            VacancyAtMs = applied.Clock.VacancyAtMs,
+            WalArrivedAtMs = walArrived.AtMs,
         };
     }
+
+    private static long PostmasterStart(Observation seen) =>
+        seen.Status is { } status ? (status.PostmasterStartTime.UtcTicks - DateTimeOffset.UnixEpoch.Ticks) / TimeSpan.TicksPerMicrosecond : 0;
 
     private NodeName? UpstreamOf(ClusterState state, Observation seen)
     {
@@ -155,6 +172,7 @@ public sealed partial class NodeAgent
             Post(renewal, id => Hold(keeper.Capture(id, now, renewal)));
         }
         if (Upkeep.Touch(view, upkeep) is { } touch && Post(touch)) upkeep = upkeep with { TouchedAtMs = now };
+        if (Upkeep.OverRestart(view) is { } over) Post(over);
         if (Upkeep.Claim(view, upkeep) is { } claim && Post(claim)) upkeep = upkeep with { ClaimedAtMs = now };
     }
 
@@ -182,6 +200,8 @@ public sealed partial class NodeAgent
         if (keeper.Held is { Unbounded: false } held && held.FenceStartMs > now) due = Math.Min(due, held.FenceStartMs);
         if (applied.State.Failover?.ScheduledAtUnixMs is { } at)
             due = Math.Min(due, now + Math.Max(10, at - DateTimeOffset.UtcNow.ToUnixTimeMilliseconds()));
+        if (applied.State.Members.TryGetValue(Self, out Member? self) && self.ScheduledRestart is { } scheduled)
+            due = Math.Min(due, now + Math.Max(10, scheduled.AtUnixMs - DateTimeOffset.UtcNow.ToUnixTimeMilliseconds()));
         return TimeSpan.FromMilliseconds(Math.Clamp(due - now, 5, 60_000));
     }
 

@@ -63,13 +63,19 @@ internal static class ClusterDocument
             writer.Key("pending_restart").Boolean(true);
             writer.Key("pending_restart_reason").Raw(report.PendingRestartJson);
         }
-        if (report.ScheduledRestartJson.Length > 0) writer.Key("scheduled_restart").Raw(report.ScheduledRestartJson);
+        if (member.ScheduledRestart is { } restart) RestartDocument.Write(writer.Key("scheduled_restart"), restart, withPostmaster: true);
         if (report.TagsJson.Length > 2) writer.Key("tags").Raw(report.TagsJson);
         if (member.Name != state.Leader)
         {
             WriteLag(writer, "receive_lsn", "receive_lag", report.ReceiveLsn, leaderLsn);
             WriteLag(writer, "replay_lsn", "replay_lag", report.ReplayLsn, leaderLsn);
             WriteLag(writer, "lsn", "lag", ClusterView.Position(report), leaderLsn);
+        }
+        if (report.Progress.Length > 0)
+        {
+            writer.Key("raft").BeginObject();
+            writer.Key("job").Text(report.Progress);
+            writer.EndObject();
         }
         writer.EndObject();
     }

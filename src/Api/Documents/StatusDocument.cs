@@ -38,7 +38,8 @@ internal static class StatusDocument
         writer.Key("scope").Text(snapshot.Scope);
         writer.Key("name").Text(snapshot.Self.Value);
         writer.EndObject();
-        if (snapshot.Report.ScheduledRestartJson.Length > 0) writer.Key("scheduled_restart").Raw(snapshot.Report.ScheduledRestartJson);
+        if (snapshot.State.Members.TryGetValue(snapshot.Self, out Member? self) && self.ScheduledRestart is { } restart)
+            RestartDocument.Write(writer.Key("scheduled_restart"), restart, withPostmaster: false);
         WriteRaft(writer, snapshot);
         writer.EndObject();
     }

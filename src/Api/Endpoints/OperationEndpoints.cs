@@ -15,6 +15,7 @@ internal static class OperationEndpoints
     public static void MapOperations(this IEndpointRouteBuilder routes, ApiContext api, AccessControl access)
     {
         routes.MapUnsafe(access, "POST", "/restart", context => Restart(context, api));
+        routes.MapUnsafe(access, "DELETE", "/restart", context => Unschedule(context, api));
         routes.MapUnsafe(access, "POST", "/reload", context => Reload(context, api));
         routes.MapUnsafe(access, "POST", "/reinitialize", context => Reinitialize(context, api));
     }
@@ -30,10 +31,31 @@ internal static class OperationEndpoints
         (int status, string text) = RestartRules.Check(json.Root, api.View, api.Options.Clock.GetUtcNow()) switch
         {
             RestartPlan.Refused refused => (refused.Status, refused.Reason),
+            RestartPlan.Later later => await Schedule(api, later.Command, context.RequestAborted),
             RestartPlan.Now now => Of(await api.Node.RestartAsync(now.Timeout, context.RequestAborted), 200),
             _ => throw new InvalidOperationException("A plan of an unknown kind."),
         };
         await Reply.Text(context, status, text);
+    }
+
+    private static async Task<(int Status, string Text)> Schedule(ApiContext api, ScheduleRestart command, CancellationToken cancellation)
+    {
+        (Outcome outcome, _) = await api.ProposeAsync(command, cancellation);
+        return outcome.Code switch
+        {
+            OutcomeCode.Accepted => (202, "Restart scheduled"),
+            OutcomeCode.RequestConflict => (409, "Another restart is already scheduled"),
+            _ => (503, outcome.Reason),
+        };
+    }
+
+    private static async Task Unschedule(HttpContext context, ApiContext api)
+    {
+        NodeName self = api.View.Snapshot.Self;
+        ClusterState state = await api.ReadAsync(context.RequestAborted);
+        bool dropped = state.Members.TryGetValue(self, out Member? member) && member.ScheduledRestart is { } restart
+            && (await api.ProposeAsync(new ClearRestart(self, restart.RequestIndex, "deleted by an operator"), context.RequestAborted)).Outcome.IsAccepted;
+        await (dropped ? Reply.Text(context, 200, "scheduled restart deleted") : Reply.Text(context, 404, "no restarts are scheduled"));
     }
 
     private static Task Reload(HttpContext context, ApiContext api)

@@ -17,10 +17,15 @@ internal static class PythonTime
     /// <summary>Seconds since 1970 as <c>timedelta.total_seconds()</c> prints them.</summary>
     public static string UnixSeconds(DateTimeOffset at)
     {
-        long microseconds = (at.UtcTicks - DateTimeOffset.UnixEpoch.UtcTicks) / TimeSpan.TicksPerMicrosecond;
-        string text = (microseconds / 1_000_000m).ToString("0.######", CultureInfo.InvariantCulture);
+        string text = (UnixMicroseconds(at) / 1_000_000m).ToString("0.######", CultureInfo.InvariantCulture);
         return text.Contains('.') ? text : text + ".0";
     }
+
+    /// <summary>Microseconds since 1970, in which the replicated state keeps such times; 0 for none.</summary>
+    public static long UnixMicroseconds(DateTimeOffset? at) => at is { } known ? (known.UtcTicks - DateTimeOffset.UnixEpoch.UtcTicks) / TimeSpan.TicksPerMicrosecond : 0;
+
+    /// <summary><c>str(datetime)</c> of Unix microseconds in UTC.</summary>
+    public static string Text(long unixMicroseconds) => Text(DateTimeOffset.UnixEpoch.AddTicks(unixMicroseconds * TimeSpan.TicksPerMicrosecond));
 
     private static string Format(DateTimeOffset at, char between)
     {

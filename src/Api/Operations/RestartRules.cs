@@ -1,8 +1,8 @@
-using System.Globalization;
 using System.Text.Json;
 using Patroni.Raft.Api.Documents;
 using Patroni.Raft.Api.Failover;
 using Patroni.Raft.Api.Http;
+using Patroni.Raft.Api.Json;
 using Patroni.Raft.StateMachine;
 
 namespace Patroni.Raft.Api.Operations;
@@ -18,6 +18,10 @@ internal abstract record RestartPlan
     /// <summary>To be done at once.</summary>
     /// <param name="Timeout">How long PostgreSQL may take; null for the configured time.</param>
     public sealed record Now(TimeSpan? Timeout) : RestartPlan;
+
+    /// <summary>To be done at a time.</summary>
+    /// <param name="Command">The command that schedules it.</param>
+    public sealed record Later(ScheduleRestart Command) : RestartPlan;
 }
 
 /// <summary>The conditions of <c>POST /restart</c> in the order in which they were sent, with Patroni's words (api.py, do_POST_restart).</summary>
@@ -26,9 +30,10 @@ internal static class RestartRules
     public static RestartPlan Check(JsonElement body, StatusView view, DateTimeOffset now)
     {
         if (body.TryGetProperty("schedule", out _) && view.State.Settings.Pause) return Refuse(500, "Can't schedule restart in the paused state");
-        string? role = null;
-        int belowVersion = 0;
-        bool pendingOnly = false, scheduled = false;
+        PostgresRole? role = null;
+        string? belowVersion = null;
+        bool pendingOnly = false;
+        Schedule? schedule = null;
         TimeSpan? timeout = null;
         foreach (JsonProperty field in body.EnumerateObject())
         {
@@ -38,15 +43,16 @@ internal static class RestartRules
                     if (field.Value.ValueKind != JsonValueKind.String) return Refuse(400, $"schedule must be text, not {RequestBody.Describe(field.Value)}.");
                     Schedule at = Schedule.Parse(field.Value.GetString()!, "restart", now);
                     if (at.Status != 0) return Refuse(at.Status, at.Refusal);
-                    scheduled = true;
+                    schedule = at;
                     break;
                 case "role":
-                    role = field.Value.ValueKind == JsonValueKind.String ? field.Value.GetString() : null;
-                    if (role is not ("primary" or "standby_leader" or "replica"))
+                    role = RoleOf(field.Value);
+                    if (role is null)
                         return Refuse(400, "PostgreSQL role should be either primary, standby_leader, or replica");
                     break;
                 case "postgres_version":
-                    if (ReadVersion(field.Value, out belowVersion) is { } problem) return Refuse(400, problem);
+                    belowVersion = field.Value.ValueKind == JsonValueKind.String ? field.Value.GetString()! : field.Value.GetRawText();
+                    if (ServerVersionText.Explain(belowVersion, out _) is { } problem) return Refuse(400, problem);
                     break;
                 case "timeout":
                     timeout = ReadTimeout(field.Value);
@@ -59,18 +65,23 @@ internal static class RestartRules
                     return Refuse(400, $"Unknown filter for the scheduled restart: {field.Name}");
             }
         }
-        // Scheduling needs the agent to keep the time in its member report; it says so instead of forgetting the request.
-        if (scheduled) return Refuse(503, "Scheduled restarts are not possible with this version; send the request without schedule when the time has come");
-        return Matches(view, role, belowVersion, pendingOnly) ? new RestartPlan.Now(timeout) : Refuse(503, "restart conditions are not satisfied");
+        var conditions = new RestartConditions(role, belowVersion, pendingOnly);
+        if (schedule is { } when)
+        {
+            return new RestartPlan.Later(new(view.Snapshot.Self, when.At.ToUnixTimeMilliseconds(), when.Text, conditions,
+                (long?)timeout?.TotalMilliseconds, PythonTime.UnixMicroseconds(view.Snapshot.Postgres?.PostmasterStartTime)));
+        }
+        MemberReport report = view.Snapshot.Report with { ServerVersion = view.Snapshot.ServerVersion };
+        return conditions.WhyNot(report) is null ? new RestartPlan.Now(timeout) : Refuse(503, "restart conditions are not satisfied");
     }
 
-    private static bool Matches(StatusView view, string? role, int belowVersion, bool pendingOnly)
+    private static PostgresRole? RoleOf(JsonElement value) => (value.ValueKind == JsonValueKind.String ? value.GetString() : null) switch
     {
-        MemberReport report = view.Snapshot.Report;
-        if (role is not null && role != PostgresText.Of(report.Role)) return false;
-        if (belowVersion != 0 && belowVersion <= view.Snapshot.ServerVersion) return false;
-        return !pendingOnly || report.PendingRestartJson.Length > 0;
-    }
+        "primary" => PostgresRole.Primary,
+        "standby_leader" => PostgresRole.StandbyLeader,
+        "replica" => PostgresRole.Replica,
+        _ => null,
+    };
 
     private static TimeSpan? ReadTimeout(JsonElement value)
     {
@@ -79,24 +90,6 @@ internal static class RestartRules
         string text = kind == SettingScalarKind.Number ? value.GetRawText() : value.GetString()!;
         // Beyond a day nobody waits; the bound keeps timers within their range.
         return SettingReader.Milliseconds(new SettingScalar(text, kind)) is { } ms and > 0 ? TimeSpan.FromMilliseconds(Math.Min(ms, 86_400_000)) : null;
-    }
-
-    /// <summary>15.2 gives 150002, 9.6.24 gives 90624; anything else is refused as Patroni does.</summary>
-    private static string? ReadVersion(JsonElement value, out int number)
-    {
-        number = 0;
-        string text = value.ValueKind == JsonValueKind.String ? value.GetString()! : value.GetRawText();
-        string[] parts = text.Split('.');
-        var numbers = new int[parts.Length];
-        for (int i = 0; i < parts.Length; i++)
-        {
-            if (!int.TryParse(parts[i], NumberStyles.None, CultureInfo.InvariantCulture, out numbers[i]) || numbers[i] > 99)
-                return $"Invalid PostgreSQL version: {text}";
-        }
-        if (numbers.Length is < 2 or > 3 || (numbers.Length == 2 && numbers[0] < 10))
-            return $"Invalid PostgreSQL version format: X.Y or X.Y.Z is accepted: {text}";
-        number = numbers.Length == 2 ? (numbers[0] * 10_000) + numbers[1] : (numbers[0] * 10_000) + (numbers[1] * 100) + numbers[2];
-        return null;
     }
 
     private static RestartPlan.Refused Refuse(int status, string reason) => new(status, reason);

@@ -14,7 +14,7 @@ public static partial class ClusterStateMachine
     private static ImmutableSortedSet<NodeName> BarredAfter(VacancyReason reason, LeaderLease? former)
     {
         if (former is null) return ImmutableSortedSet<NodeName>.Empty;
-        return reason == VacancyReason.PromotionFailed ? former.Barred.Add(former.Holder) : former.Barred;
+        return reason is VacancyReason.PromotionFailed or VacancyReason.StartFailed ? former.Barred.Add(former.Holder) : former.Barred;
     }
 
     private static Outcome? CheckAnswer(Step step, VacancyId named, NodeName node)

@@ -10,7 +10,7 @@ public static partial class ClusterStateMachine
         if (before is not null && step.IsOvertakenBy(before.LastTouch))
             return step.Reject(OutcomeCode.TooOld, $"{c.Node} reported by proposal {before.LastTouch} already, before {step.Id} arrived.");
         Transition<MemberPresence, MemberTrigger> move = MemberLifecycle.Table.Fire(before?.Presence ?? MemberPresence.Unknown, MemberTrigger.Touch)!;
-        step.State = step.State with { Members = step.State.Members.SetItem(c.Node, new(c.Node, move.To, c.Report, step.Index, step.Id)) };
+        step.State = step.State with { Members = step.State.Members.SetItem(c.Node, new(c.Node, move.To, c.Report, step.Index, step.Id) { ScheduledRestart = before?.ScheduledRestart }) };
         if (before?.Presence != MemberPresence.Alive)
             step.Record(move.Rule, new MemberJoined(c.Node, before is not null));
         if (before is null || IsSignificant(before.Report, c.Report))

@@ -73,6 +73,8 @@ public static partial class ClusterStateMachine
         RaiseFeatureLevel c => RaiseLevel(step, c),
         RaiseGeneration c => RaiseGeneration(step, c),
         WipeCluster c => Wipe(step, c),
+        ScheduleRestart c => ScheduleRestart(step, c),
+        ClearRestart c => ClearRestart(step, c),
         _ => throw new InvalidOperationException($"{command.GetType().Name} has no handler."),
     };
 }

@@ -148,6 +148,22 @@ public sealed record RequestFailover(
 /// <param name="Reason">Why.</param>
 public sealed record ClearFailover(long RequestIndex, string Reason) : Command;
 
+/// <summary>Schedule a restart of a member's PostgreSQL.</summary>
+/// <param name="Node">The member.</param>
+/// <param name="AtUnixMs">When, in Unix milliseconds.</param>
+/// <param name="AtText">The time as written.</param>
+/// <param name="Conditions">What must hold then.</param>
+/// <param name="TimeoutMs">How long PostgreSQL may take to start, in milliseconds; null for the configured time.</param>
+/// <param name="PostmasterStartUnixUs">Start of the postmaster that is to be restarted, in Unix microseconds; 0 when it is not known.</param>
+public sealed record ScheduleRestart(
+    NodeName Node, long AtUnixMs, string AtText, RestartConditions Conditions, long? TimeoutMs, long PostmasterStartUnixUs) : Command;
+
+/// <summary>Drop a member's scheduled restart.</summary>
+/// <param name="Node">The member.</param>
+/// <param name="RequestIndex">The request, or 0 for whichever is scheduled.</param>
+/// <param name="Reason">Why.</param>
+public sealed record ClearRestart(NodeName Node, long RequestIndex, string Reason) : Command;
+
 /// <summary>Change the synchronous set.</summary>
 /// <param name="Epoch">The leadership.</param>
 /// <param name="ExpectedVersion">Version seen.</param>

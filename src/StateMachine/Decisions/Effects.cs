@@ -10,7 +10,15 @@ public abstract record Effect;
 public sealed record Propose(Command Command) : Effect;
 
 /// <summary>Kill every process of the instance, now and verified.</summary>
-public sealed record Fence : Effect;
+public sealed record Fence : Effect
+{
+    /// <summary>Why the start under way is given up with it, so that the fence counts as its failure; null when none is.</summary>
+    public string? GivesUpStart { get; init; }
+}
+
+/// <summary>Answer the operator's request: it is not done.</summary>
+/// <param name="Reason">Why.</param>
+public sealed record RefuseRequest(string Reason) : Effect;
 
 /// <summary>Cancel the running action.</summary>
 public sealed record CancelAction : Effect;
@@ -110,6 +118,8 @@ public sealed record StopAction(bool ForHandover) : NodeAction
 /// <param name="Upstream">The standby's upstream.</param>
 public sealed record RestartAction(Epoch? AsPrimaryUnder, NodeName? Upstream) : NodeAction
 {
+    /// <summary>How long the start may take, in milliseconds; null for <c>primary_start_timeout</c>.</summary>
+    public long? TimeoutMs { get; init; }
     /// <inheritdoc/>
     public override ActionKind Kind => ActionKind.Restart;
 }

@@ -17,6 +17,8 @@ public static partial class NodeDecisions
         if (view.State.Settings.Pause && vacancy.Candidate != view.Self)
             return Decision.Wait("pause.no-election", "automatic failover is paused");
 
+        if (RaceBackoff(view, vacancy) is { } backoff) return backoff;
+
         switch (view.Server)
         {
             case ServerStopped when FailedHere(view, ActionKind.StartStandby) && TooSoon(view, ActionKind.StartStandby):
@@ -42,6 +44,23 @@ public static partial class NodeDecisions
 
     /// <summary>Whether a promise of failsafe mode forbids to stand, and to use a leadership won by a stand that was on its way when it was given.</summary>
     internal static bool IsPromised(NodeView view) => view.Promise is { } promise && promise.Binds(view.State, view.NowMs);
+
+    /// <summary>
+    /// <c>primary_race_backoff</c>: a primary whose WAL still arrives lives, and only its agent is unresponsive. As long as that lasts, at most for
+    /// the configured time, nobody stands; and for one <c>loop_wait</c> in any case, because what arrived last says nothing yet. What was released
+    /// after a verified stop, or is asked for by an operator, needs no such doubt.
+    /// </summary>
+    private static Decision? RaceBackoff(NodeView view, Vacancy vacancy)
+    {
+        DynamicConfiguration settings = view.State.Settings;
+        if (settings.PrimaryRaceBackoffMs <= 0 || vacancy.Reason != VacancyReason.LeaseExpired || vacancy.Candidate is not null) return null;
+        if (settings.Pause || settings.IsStandbyCluster || view.Server is not StandbyServer || view.WalArrivedAtMs == 0) return null;
+        long leftMs = view.VacancyAtMs + settings.PrimaryRaceBackoffMs - view.NowMs;
+        bool advancing = view.Server is StandbyServer { IsStreaming: true } && view.NowMs - view.WalArrivedAtMs <= settings.LoopWaitMs;
+        return leftMs > 0 && (advancing || leftMs > settings.PrimaryRaceBackoffMs - settings.LoopWaitMs)
+            ? Decision.Wait("election.race-backoff", $"WAL of the former primary may still arrive; primary_race_backoff lets it have {leftMs} ms more")
+            : null;
+    }
 
     private static string? WhyDecline(NodeView view) => view.Data switch
     {

@@ -78,6 +78,7 @@ public static partial class NodeDecisions
 
     private static NodeName CloneSource(NodeView view, NodeName leader)
     {
+        if (view.CloneFromLeader) return leader;
         foreach (Member member in view.State.Members.Values)
         {
             if (member.Name != leader && member.Name != view.Self && member.Presence == MemberPresence.Alive && member.Report.State == PostgresState.Running

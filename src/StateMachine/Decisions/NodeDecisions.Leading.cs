@@ -41,8 +41,8 @@ public static partial class NodeDecisions
                 return Decision.Do("leader.promote", $"promoted itself to leader under epoch {lease.Epoch}", new RunAction(new PromoteAction(lease.Epoch)));
             case PrimaryServer primary:
                 return ReportPromotion(view, lease, primary);
-            case ServerStarting starting when !view.State.Settings.Pause && view.NowMs - starting.SinceMs > view.State.Settings.PrimaryStartTimeoutMs:
-                return Decision.Do("leader.start-timeout", $"PostgreSQL did not start within {view.State.Settings.PrimaryStartTimeoutMs} ms", new Fence());
+            case ServerStarting starting when IsOverdue(view, starting):
+                return GiveUpStart(view);
             default:
                 return Decision.Wait("leader.starting", "waiting for PostgreSQL to start");
         }
@@ -88,8 +88,8 @@ public static partial class NodeDecisions
                 return Decision.Wait("pause.no-promotion", "the leader's PostgreSQL runs as a standby and the cluster is paused");
             case StandbyServer:
                 return Decision.Do("leader.promote-again", "the leader's PostgreSQL runs as a standby", new RunAction(new PromoteAction(led.Lease.Epoch)));
-            case ServerStarting starting when !view.State.Settings.Pause && view.NowMs - starting.SinceMs > view.State.Settings.PrimaryStartTimeoutMs:
-                return Decision.Do("leader.start-timeout", $"PostgreSQL did not start within {view.State.Settings.PrimaryStartTimeoutMs} ms", new Fence());
+            case ServerStarting starting when IsOverdue(view, starting):
+                return GiveUpStart(view);
             case PrimaryServer primary when primary.Timeline < led.Promotion.Timeline:
                 return Decision.Do("leader.wrong-timeline", $"PostgreSQL writes timeline {primary.Timeline}, the log recorded {led.Promotion.Timeline}", new Fence());
             case PrimaryServer primary when primary.Timeline > led.Promotion.Timeline:
@@ -115,7 +115,7 @@ public static partial class NodeDecisions
             VacancyReason why = request!.Kind == FailoverKind.Failover ? VacancyReason.Failover : VacancyReason.Switchover;
             return Release(view, led.Lease, why, $"{(why == VacancyReason.Failover ? "failover" : "switchover")} from {view.Self} to {candidate}", candidate);
         }
-        if (FailedHere(view, ActionKind.StartPrimary) || FailedHere(view, ActionKind.Promote))
+        if (FailedHere(view, ActionKind.StartPrimary) || FailedHere(view, ActionKind.Promote) || FailedHere(view, ActionKind.Restart))
             return Release(view, led.Lease, VacancyReason.StartFailed, $"PostgreSQL of {view.Self} does not start: {view.LastAction!.Reason}");
         if (view.LastAction is { Kind: ActionKind.Stop, Succeeded: false } && request is not null && request.IsDue(view.UnixNowMs))
         {
@@ -125,12 +125,37 @@ public static partial class NodeDecisions
         }
         bool stoppedHere = view.LastAction is { Kind: ActionKind.Stop, Succeeded: true } stop && stop.Context == ContextOf(view.State);
         if (view.State.Settings.Pause && !stoppedHere) return Decision.Wait("pause.no-start", "PostgreSQL is stopped and the cluster is paused");
+        if (view.State.Settings.PrimaryStartTimeoutMs == 0 && !stoppedHere && SwitchoverRules.IsFailoverPossible(view.State, view.Self, led.Promotion.Timeline))
+            return Release(view, led.Lease, VacancyReason.StartFailed, "PostgreSQL stopped by itself and primary_start_timeout is 0: another node takes over");
         return Decision.Do("leader.restart-in-place", "PostgreSQL stopped by itself; it is started again under the same lease", new RunAction(new StartPrimaryAction(led.Lease.Epoch)));
+    }
+
+    /// <summary>
+    /// Whether a start takes longer than it may: the request's time, or <c>primary_start_timeout</c>. 0 gives it what the launch itself waits for
+    /// (<c>pg_ctl_timeout</c>), which is over when no action runs any more.
+    /// </summary>
+    private static bool IsOverdue(NodeView view, ServerStarting starting) =>
+        !view.State.Settings.Pause && view.NowMs - starting.SinceMs > (view.StartTimeoutMs ?? view.State.Settings.PrimaryStartTimeoutMs);
+
+    private static Decision GiveUpStart(NodeView view)
+    {
+        string reason = $"PostgreSQL did not start within {view.StartTimeoutMs ?? view.State.Settings.PrimaryStartTimeoutMs} ms";
+        TimelineId timeline = (view.State.Leadership as Led)?.Promotion.Timeline ?? default;
+        return SwitchoverRules.IsFailoverPossible(view.State, view.Self, timeline)
+            ? Decision.Do("leader.start-timeout", $"{reason}; it is stopped so that another node may take over", new Fence { GivesUpStart = reason })
+            : Decision.Wait("leader.start-overdue", $"{reason}, but no other node could take over: it goes on");
     }
 
     private static Decision? SwitchAway(NodeView view, Led led)
     {
         if (view.State.Failover is not { } request || !request.IsDue(view.UnixNowMs)) return null;
+        if (request.ScheduledAtUnixMs is { } at)
+        {
+            if (view.State.Settings.Pause) return null;
+            if (Schedules.IsStale(at, view.UnixNowMs, view.State.Settings))
+                return Decision.Do("switchover.stale", $"the time {request.ScheduledAtText} of the scheduled switchover passed while it could not be done",
+                    new Propose(new ClearFailover(request.RequestIndex, $"the time {request.ScheduledAtText} passed while it could not be done")));
+        }
         if (request.Leader is { } named && named != view.Self)
             return Decision.Do("switchover.other-leader", $"the requested switchover names {named} as leader", new Propose(new ClearFailover(request.RequestIndex, $"leader name does not match: {named} is not the leader, {view.Self} is")));
         SwitchoverChoice choice = SwitchoverRules.Choose(view.State, view.Self, request, led.Promotion.Timeline, true);

@@ -128,24 +128,6 @@ public static partial class NodeDecisions
             ? Decision.Do("pause.leave-running", "the agent ends; the cluster is paused and PostgreSQL is left as it is", new EndAgent(false))
             : Decision.Wait("pause.await-unbounded", "the agent ends as soon as the log says that the lease needs no renewals in pause");
 
-    private static Decision? Requested(NodeView view)
-    {
-        bool leads = view.State.Leader == view.Self;
-        if (view.Request == NodeRequest.Restart && view.Server is PrimaryServer or StandbyServer && view.State.Vacancy is null)
-        {
-            Epoch? epoch = leads && view.Server is PrimaryServer ? view.State.Lease!.Epoch : null;
-            if (view.Server is StandbyServer || epoch is not null)
-                return Decision.Do("operator.restart", "an operator asked for a restart", new RunAction(new RestartAction(epoch, (view.Server as StandbyServer)?.Upstream)));
-        }
-        if (view.Request == NodeRequest.Reinitialize && !leads && view.State.Leadership is Led && view.Data is not NoData)
-        {
-            return view.Server is ServerStopped
-                ? Decision.Do("operator.reinitialize", "an operator asked to clone anew", new RunAction(new RemoveDataAction(false)))
-                : Decision.Do("operator.reinitialize", "an operator asked to clone anew", new RunAction(new StopAction(false)));
-        }
-        return null;
-    }
-
     /// <summary>Location of the shutdown checkpoint, when there is a clean one.</summary>
     private static Lsn ShutdownLsn(NodeView view) => view.Data is PresentData { ShutDownCleanly: true } data ? data.LastLsn : default;
 

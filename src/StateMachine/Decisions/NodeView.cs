@@ -57,6 +57,18 @@ public sealed record NodeView
     public bool ShutdownRequested { get; init; }
     /// <summary>An operator's request to this node.</summary>
     public NodeRequest Request { get; init; }
+    /// <summary>How long the requested restart may take to start PostgreSQL, in milliseconds; null for the configured time.</summary>
+    public long? RequestTimeoutMs { get; init; }
+    /// <summary>How long the start under way may take, when its request said so, in milliseconds; null for the configured time.</summary>
+    public long? StartTimeoutMs { get; init; }
+    /// <summary>Whether a clone takes the leader's data and nobody else's, because an operator said so.</summary>
+    public bool CloneFromLeader { get; init; }
+    /// <summary>Start of the postmaster that answers, in Unix microseconds; 0 when none does.</summary>
+    public long PostmasterStartUnixUs { get; init; }
+    /// <summary>When the open vacancy became known here (<see cref="ApplyClock.VacancyAtMs"/>), CLOCK_BOOTTIME milliseconds.</summary>
+    public long VacancyAtMs { get; init; }
+    /// <summary>When WAL was last seen to arrive from the upstream, CLOCK_BOOTTIME milliseconds; 0 when never.</summary>
+    public long WalArrivedAtMs { get; init; }
 }
 
 /// <summary>What an operator may ask of one node.</summary>

@@ -36,6 +36,17 @@ public static class SwitchoverRules
         return new(fit[0].Name, "");
     }
 
+    /// <summary>Whether any other member could take over from a leader that does not run.</summary>
+    /// <param name="state">The applied state.</param>
+    /// <param name="leader">The leader.</param>
+    /// <param name="timeline">Its timeline.</param>
+    public static bool IsFailoverPossible(ClusterState state, NodeName leader, TimelineId timeline)
+    {
+        foreach (Member member in state.Members.Values)
+            if (member.Name != leader && WhyUnfit(state, member, timeline, false) is null) return true;
+        return false;
+    }
+
     /// <summary>Why a member cannot take over, or null when it can.</summary>
     /// <param name="state">The applied state.</param>
     /// <param name="member">The member.</param>

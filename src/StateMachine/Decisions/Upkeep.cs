@@ -33,7 +33,7 @@ public static class Upkeep
         return new(lease.Epoch, view.Self, settings.TtlMs, unbounded, last, lease.Slots) { LastRenewalIndex = lease.LastRenewalIndex };
     }
 
-    /// <summary>The report that is due, or null. Positions that moved are reported every loop_wait, anything else at once, and all at least three times in a ttl.</summary>
+    /// <summary>The report that is due, or null. Positions and progress that moved are reported every loop_wait, anything else at once, and all at least three times in a ttl.</summary>
     public static TouchMember? Touch(NodeView view, UpkeepMemory memory)
     {
         if (!view.State.Peers.TryGetValue(view.Self, out Peer? peer) || peer.Kind != PeerKind.Data) return null;
@@ -50,10 +50,22 @@ public static class Upkeep
     public static ClaimInitialization? Claim(NodeView view, UpkeepMemory memory) =>
         view.NowMs - memory.ClaimedAtMs >= ClaimIntervalMs && view.Running == ActionKind.Initialize ? NodeDecisions.KeepClaim(view) : null;
 
+    /// <summary>The order to drop this node's scheduled restart when it is done, stale or no longer meant; or null.</summary>
+    public static ClearRestart? OverRestart(NodeView view)
+    {
+        if (!view.StateIsCurrent || !view.State.Members.TryGetValue(view.Self, out Member? self) || self.ScheduledRestart is not { } restart) return null;
+        string? why = restart.WhyOver(view.PostmasterStartUnixUs, view.UnixNowMs, view.State.Settings);
+        if (why is null && view.PostmasterStartUnixUs != 0 && view.Running is null && !view.State.Settings.Pause && restart.IsDue(view.UnixNowMs)
+            && restart.Conditions.WhyNot(view.Report) is { } mismatch)
+            why = $"restart conditions are not satisfied: {mismatch}";
+        return why is null ? null : new(view.Self, restart.RequestIndex, why);
+    }
+
     private static MemberReport WithPositionsOf(MemberReport report, MemberReport other) => report with
     {
         WriteLsn = other.WriteLsn,
         ReceiveLsn = other.ReceiveLsn,
         ReplayLsn = other.ReplayLsn,
+        Progress = other.Progress,
     };
 }

@@ -33,6 +33,8 @@ public static partial class CommandCodec
         CommandTag.RaiseFeatureLevel => new RaiseFeatureLevel(r.Int32()),
         CommandTag.RaiseGeneration => new RaiseGeneration(r.UInt32(), r.Text()),
         CommandTag.WipeCluster => new WipeCluster(r.Text()),
+        CommandTag.ScheduleRestart => ReadRestart(ref r),
+        CommandTag.ClearRestart => new ClearRestart(r.Node(), r.Int64(), r.Text()),
         _ => throw new UndecodableException($"The entry is of kind {tag}, which this program does not know. Upgrade this node."),
     };
 
@@ -68,11 +70,14 @@ public static partial class CommandCodec
         ServerVersion = r.Int32(),
         TagsJson = r.Text(),
         PendingRestartJson = r.Text(),
-        ScheduledRestartJson = r.Text(),
+        Progress = r.Text(),
         Note = r.Text(),
         FeatureLevel = r.Int32(),
         Origin = r.Enum<DataOrigin>(),
     };
+
+    private static ScheduleRestart ReadRestart(ref WireReader r) => new(
+        r.Node(), r.Int64(), r.Text(), new(r.Bool() ? r.Enum<PostgresRole>() : null, r.OptionalText(), r.Bool()), r.OptionalInt64(), r.Int64());
 
     private static SetSyncState ReadSync(ref WireReader r)
     {

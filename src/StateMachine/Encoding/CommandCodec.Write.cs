@@ -8,7 +8,7 @@ internal enum CommandTag : byte
     RenewLeader, ReleaseLeader, ExpireLeader, ReportPromoted, ReportCheckpointed,
     TouchMember, ExpireMember, PatchConfig, ReplaceConfig, RequestFailover, ClearFailover,
     SetSyncState, AppendHistory, SetFailsafeTopology, RegisterPeer, RemovePeer,
-    RaiseFeatureLevel, RaiseGeneration, WipeCluster,
+    RaiseFeatureLevel, RaiseGeneration, WipeCluster, ScheduleRestart, ClearRestart,
 }
 
 public static partial class CommandCodec
@@ -42,6 +42,8 @@ public static partial class CommandCodec
         RaiseFeatureLevel => CommandTag.RaiseFeatureLevel,
         RaiseGeneration => CommandTag.RaiseGeneration,
         WipeCluster => CommandTag.WipeCluster,
+        ScheduleRestart => CommandTag.ScheduleRestart,
+        ClearRestart => CommandTag.ClearRestart,
         _ => throw new InvalidOperationException($"{command.GetType().Name} has no wire tag."),
     };
 
@@ -81,6 +83,8 @@ public static partial class CommandCodec
             case RaiseFeatureLevel c: w.Int32(c.Level); break;
             case RaiseGeneration c: w.UInt32(c.Generation); w.Text(c.Reason); break;
             case WipeCluster c: w.Text(c.Reason); break;
+            case ScheduleRestart c: WriteRestart(w, c); break;
+            case ClearRestart c: w.Node(c.Node); w.Int64(c.RequestIndex); w.Text(c.Reason); break;
         }
     }
 
@@ -119,10 +123,23 @@ public static partial class CommandCodec
         w.Int32(r.ServerVersion);
         w.Text(r.TagsJson);
         w.Text(r.PendingRestartJson);
-        w.Text(r.ScheduledRestartJson);
+        w.Text(r.Progress);
         w.Text(r.Note);
         w.Int32(r.FeatureLevel);
         w.Byte((byte)r.Origin);
+    }
+
+    private static void WriteRestart(WireWriter w, ScheduleRestart c)
+    {
+        w.Node(c.Node);
+        w.Int64(c.AtUnixMs);
+        w.Text(c.AtText);
+        w.Bool(c.Conditions.Role is not null);
+        if (c.Conditions.Role is { } role) w.Byte((byte)role);
+        w.OptionalText(c.Conditions.PostgresVersion);
+        w.Bool(c.Conditions.PendingOnly);
+        w.OptionalInt64(c.TimeoutMs);
+        w.Int64(c.PostmasterStartUnixUs);
     }
 
     private static void WriteSync(WireWriter w, SetSyncState c)

@@ -31,6 +31,8 @@ public sealed record EventRecord(long Id, long Index, long UnixMs, string Rule, 
 [JsonDerivedType(typeof(ConfigChanged), "config_changed")]
 [JsonDerivedType(typeof(FailoverRequested), "failover_requested")]
 [JsonDerivedType(typeof(FailoverCleared), "failover_cleared")]
+[JsonDerivedType(typeof(RestartScheduled), "restart_scheduled")]
+[JsonDerivedType(typeof(RestartCleared), "restart_cleared")]
 [JsonDerivedType(typeof(SyncStateChanged), "sync_state_changed")]
 [JsonDerivedType(typeof(FailsafeTopologyChanged), "failsafe_topology_changed")]
 [JsonDerivedType(typeof(PeerRegistered), "peer_registered")]
@@ -158,6 +160,15 @@ public sealed record FailoverRequested(FailoverRequest Request) : ClusterEvent;
 /// <param name="RequestIndex">Which.</param>
 /// <param name="Reason">Why.</param>
 public sealed record FailoverCleared(long RequestIndex, string Reason) : ClusterEvent;
+/// <summary>A restart of a member was scheduled.</summary>
+/// <param name="Node">The member.</param>
+/// <param name="Restart">The request.</param>
+public sealed record RestartScheduled(NodeName Node, ScheduledRestart Restart) : ClusterEvent;
+/// <summary>A scheduled restart was dropped or done.</summary>
+/// <param name="Node">The member.</param>
+/// <param name="RequestIndex">Which.</param>
+/// <param name="Reason">Why.</param>
+public sealed record RestartCleared(NodeName Node, long RequestIndex, string Reason) : ClusterEvent;
 /// <summary>The synchronous set changed.</summary>
 /// <param name="Sync">The set now.</param>
 public sealed record SyncStateChanged(SyncState Sync) : ClusterEvent;

@@ -99,7 +99,7 @@ public sealed record InitializationClaim(NodeName Node, long ClaimIndex, long La
 /// <param name="Unbounded">Whether the holder was told that it needs no renewals (pause); expiry is refused while this holds.</param>
 /// <param name="LastLsn">The primary's write position at its last renewal.</param>
 /// <param name="Slots">Positions of replication slots at the last renewal, sorted by name.</param>
-/// <param name="Barred">Nodes whose promotion failed in the vacancies before this leadership; forgotten once it is promoted.</param>
+/// <param name="Barred">Nodes whose promotion or start failed in the vacancies before this leadership; forgotten once it is promoted.</param>
 public sealed record LeaderLease(
     NodeName Holder,
     Epoch Epoch,

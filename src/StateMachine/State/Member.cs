@@ -9,7 +9,11 @@ namespace Patroni.Raft.StateMachine;
 /// <param name="Report">What it last said of itself.</param>
 /// <param name="LastTouchIndex">Log index of its last report.</param>
 /// <param name="LastTouch">The proposal of its last report: an older one that was delayed no longer counts.</param>
-public sealed record Member(NodeName Name, MemberPresence Presence, MemberReport Report, long LastTouchIndex, CommandId LastTouch = default);
+public sealed record Member(NodeName Name, MemberPresence Presence, MemberReport Report, long LastTouchIndex, CommandId LastTouch = default)
+{
+    /// <summary>A restart that an operator asked for at a time; null when none is scheduled.</summary>
+    public ScheduledRestart? ScheduledRestart { get; init; }
+}
 
 /// <summary>States of the member lifecycle.</summary>
 [JsonConverter(typeof(JsonStringEnumConverter<MemberPresence>))]
@@ -58,8 +62,8 @@ public sealed record MemberReport
     public string TagsJson { get; init; } = "{}";
     /// <summary>Reasons of a pending restart as one line of JSON (<c>{"max_connections":{"old_value":"50","new_value":"60"}}</c>); empty when none is pending.</summary>
     public string PendingRestartJson { get; init; } = "";
-    /// <summary>A scheduled restart as one line of JSON; empty when none is scheduled.</summary>
-    public string ScheduledRestartJson { get; init; } = "";
+    /// <summary>What long work on the data runs and how far it is, for example <c>cloning from node1: 45 %</c>; empty when none does.</summary>
+    public string Progress { get; init; } = "";
     /// <summary>What the node waits for or complains about, for operators; empty when all is well.</summary>
     public string Note { get; init; } = "";
     /// <summary>Highest feature level this node supports.</summary>

@@ -13,7 +13,7 @@ namespace Patroni.Raft.StateMachine;
 /// <param name="LastLeaderLsn">Last known write position of the former primary, for the lag limit.</param>
 /// <param name="Stands">Who stood, by name.</param>
 /// <param name="Declines">Who declined, by name.</param>
-/// <param name="Barred">Nodes whose promotion failed in this series of vacancies; they win only when nobody else can.</param>
+/// <param name="Barred">Nodes whose promotion or start failed in this series of vacancies; they win only when nobody else can.</param>
 /// <param name="LastAnswerIndex">Log index of the last stand, refusal or withdrawal; 0 when there was none.</param>
 /// <param name="LastFruitlessIndex">Log index of the last close that found no winner; 0 when there was none.</param>
 public sealed record Vacancy(

@@ -22,6 +22,7 @@ public sealed class ApplyInvariants
         CheckEpochs(before, result);
         CheckLifecycle(before, result);
         CheckAnswers(result.State);
+        CheckRestarts(before, envelope.Command, result.State);
         if (result.Outcome.IsAccepted && !outcomes.ContainsKey(envelope.Id))
         {
             CheckNothingStale(before, envelope.Command);
@@ -51,6 +52,17 @@ public sealed class ApplyInvariants
         if (known) AssertSame(before, result.State with { AppliedIndex = before.AppliedIndex });
         else if (!result.Outcome.IsAccepted)
             AssertSame(before, result.State with { AppliedIndex = before.AppliedIndex, Proposers = before.Proposers });
+    }
+
+    /// <summary>A scheduled restart stays as it is, whatever is reported of its member, until it is dropped or its member is forgotten.</summary>
+    private static void CheckRestarts(ClusterState before, Command command, ClusterState after)
+    {
+        foreach (Member member in before.Members.Values)
+        {
+            if (member.ScheduledRestart is not { } restart) continue;
+            bool kept = after.Members.TryGetValue(member.Name, out Member? now) && now.ScheduledRestart == restart;
+            Assert.True(kept || command is ClearRestart { } clear && clear.Node == member.Name || command is RemovePeer or WipeCluster, $"{command} dropped {restart}");
+        }
     }
 
     private static void AssertSame(ClusterState expected, ClusterState actual) =>

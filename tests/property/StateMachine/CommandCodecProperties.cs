@@ -98,7 +98,7 @@ public sealed class CommandCodecProperties
             "DeclineElection", "WithdrawFromElection", "CloseElection", "RenewLeader", "ReleaseLeader", "ExpireLeader", "ReportPromoted",
             "ReportCheckpointed", "TouchMember", "ExpireMember", "PatchConfig", "ReplaceConfig", "RequestFailover", "ClearFailover",
             "SetSyncState", "AppendHistory", "SetFailsafeTopology", "RegisterPeer", "RemovePeer", "RaiseFeatureLevel", "RaiseGeneration",
-            "WipeCluster",
+            "WipeCluster", "ScheduleRestart", "ClearRestart",
         ];
         var any = new AnyValue(new Random(5));
         for (int i = 0; i < inOrder.Length; i++)

@@ -167,12 +167,14 @@ public sealed class ScriptPlayer
         28 => Sync(),
         29 => new AppendHistory(AnyEpoch, [new(new(Pick(5)), AnyLsn, "earlier", 1, AnyNode)]),
         30 => new SetFailsafeTopology(AnyEpoch, Rarely ? 7 : State.FailsafeVersion, Rarely ? Topology() : ImmutableSortedDictionary<NodeName, string>.Empty),
-        31 => Pick(6) switch
+        31 => Pick(9) switch
         {
             0 => new RemovePeer(AnyNode),
             1 => new RaiseFeatureLevel((int)Pick(3)),
             2 => new RaiseGeneration(State.Generation + Pick(3), "forced"),
             3 => new WipeCluster("removed"),
+            4 => new ScheduleRestart(AnyNode, 5, "then", new(Rarely ? PostgresRole.Replica : null, Rarely ? "15.2" : null, Rarely), Rarely ? 7 : null, 3),
+            5 => Unschedule(),
             _ => Register(AnyNode),
         },
         _ => Register(AnyNode),
@@ -197,6 +199,12 @@ public sealed class ScriptPlayer
     private DeclineElection Decline(NodeName node) => new(AnyVacancy, node, DataOf(node), "nicht bereit");
 
     private TouchMember Touch(NodeName node) => new(node, Report(node.Value, Rarely ? Pick(20) : 0));
+
+    private ClearRestart Unschedule()
+    {
+        Member? member = State.Members.Values.FirstOrDefault(static member => member.ScheduledRestart is not null);
+        return member is null || Rarely ? new(AnyNode, Pick(2), "no longer") : new(member.Name, Pick(2) * member.ScheduledRestart!.RequestIndex, "no longer");
+    }
 
     private ExpireMember Silence(NodeName node) =>
         new(node, State.Members.TryGetValue(node, out Member? member) && !Rarely ? member.LastTouchIndex : Pick(9));

@@ -29,7 +29,20 @@ public sealed class DocumentTests
     [Fact]
     public void Status_with_a_scheduled_restart() => Assert.EndsWith(
         """patroni": {"version": "4.1.4", "scope": "lab", "name": "node1"}, "scheduled_restart": {"schedule": "2039-09-24T12:00:00+00:00"}}""",
-        Status(1, s => s with { Report = s.Report with { ScheduledRestartJson = """{"schedule":"2039-09-24T12:00:00+00:00"}""" } }));
+        Status(1, s => s with { State = Scheduled(RestartConditions.None, null) }));
+
+    [Fact]
+    public void The_cluster_shows_all_of_a_scheduled_restart() => Assert.Contains(
+        """timeline": 1, "scheduled_restart": {"schedule": "2039-09-24T12:00:00+00:00", "role": "replica", "postgres_version": "15.19", "restart_pending": true, "timeout": 60, "postmaster_start_time": "2026-11-22 18:13:18.656172+00:00"}, "receive_lag": 0""",
+        Encoding.UTF8.GetString(PythonJsonWriter.ToBytes(
+            RecordedCluster.Snapshot(RecordedCluster.Create(), 0) with { State = Scheduled(new(PostgresRole.Replica, "15.19", true), 60_000) }, ClusterDocument.Write)));
+
+    private static ClusterState Scheduled(RestartConditions conditions, long? timeoutMs)
+    {
+        TestCluster cluster = RecordedCluster.Create();
+        cluster.Accept(new ScheduleRestart(new("node1"), 2200478400000, "2039-09-24T12:00:00+00:00", conditions, timeoutMs, PythonTime.UnixMicroseconds(RecordedCluster.Postgres(1).PostmasterStartTime)));
+        return cluster.State;
+    }
 
     [Fact]
     public void Status_with_a_pending_restart() => Assert.EndsWith(

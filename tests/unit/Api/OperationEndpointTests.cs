@@ -45,6 +45,34 @@ public sealed class OperationEndpointTests
     }
 
     [Fact]
+    public async Task A_restart_is_scheduled_once_shown_and_deleted_once()
+    {
+        await using ApiFixture api = await ApiFixture.StartAsync(RecordedCluster.Node(1));
+        const string body = """{"schedule":"2039-09-24T14:00:00+02:00","role":"primary","timeout":"1min"}""";
+        Assert.Equal((202, "Restart scheduled"), await api.SendAsync("POST", "/restart", body));
+        Assert.Equal((409, "Another restart is already scheduled"), await api.SendAsync("POST", "/restart", body));
+        ScheduledRestart kept = api.Node.Cluster.State.Members[RecordedCluster.Name(1)].ScheduledRestart!;
+        Assert.Equal((2200478400000, new RestartConditions(PostgresRole.Primary, null, false), 60_000), (kept.AtUnixMs, kept.Conditions, kept.TimeoutMs!.Value));
+        Assert.Contains("""scheduled_restart": {"schedule": "2039-09-24T14:00:00+02:00", "role": "primary", "timeout": 60}, "raft": """, (await api.SendAsync("GET", "/patroni")).Text);
+        Assert.Equal((200, "scheduled restart deleted"), await api.SendAsync("DELETE", "/restart"));
+        Assert.Equal((404, "no restarts are scheduled"), await api.SendAsync("DELETE", "/restart"));
+        Assert.Empty(api.Node.Operations);
+    }
+
+    [Fact]
+    public async Task A_restart_cannot_be_scheduled_in_pause_or_without_quorum()
+    {
+        await using ApiFixture api = await ApiFixture.StartAsync(RecordedCluster.Node(1));
+        const string body = """{"schedule":"2039-09-24T12:00:00Z"}""";
+        api.Node.HasQuorum = false;
+        Assert.Equal(503, (await api.SendAsync("POST", "/restart", body)).Status);
+        api.Node.HasQuorum = true;
+        api.Node.Do(new PatchConfig("""{"pause":true}""", 0));
+        Assert.Equal((500, "Can't schedule restart in the paused state"), await api.SendAsync("POST", "/restart", body));
+        Assert.Null(api.Node.Cluster.State.Members[RecordedCluster.Name(1)].ScheduledRestart);
+    }
+
+    [Fact]
     public async Task A_pending_restart_matches_its_condition()
     {
         await using ApiFixture api = await ApiFixture.StartAsync(RecordedCluster.Node(1));

@@ -60,6 +60,8 @@ public sealed class CommandTableTests
         [typeof(RemovePeer)] = new(_ => new RemovePeer(new("c")),                                                  Accepted,          Accepted,          Accepted,          Accepted,          Accepted),
         [typeof(RaiseFeatureLevel)] = new(_ => new RaiseFeatureLevel(2),                                           FeatureLevel,      FeatureLevel,      FeatureLevel,      FeatureLevel,      FeatureLevel),
         [typeof(RaiseGeneration)] = new(c => new RaiseGeneration(c.State.Generation + 1, "why"),                   Accepted,          Accepted,          Accepted,          Accepted,          Accepted),
+        [typeof(ScheduleRestart)] = new(_ => new ScheduleRestart(B, 5, "then", RestartConditions.None, null, 1),   Accepted,          Accepted,          Accepted,          Accepted,          Accepted),
+        [typeof(ClearRestart)] = new(_ => new ClearRestart(B, 0, "why"),                                           RequestConflict,   RequestConflict,   RequestConflict,   RequestConflict,   RequestConflict),
         [typeof(WipeCluster)] = new(_ => new WipeCluster("why"),                                                   IllegalTransition, Accepted,          Accepted,          IllegalTransition, IllegalTransition),
     };
 
