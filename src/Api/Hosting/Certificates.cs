@@ -10,6 +10,9 @@ namespace Patroni.Raft.Api.Hosting;
 /// </summary>
 internal sealed class Certificates
 {
+    /// <summary>Clients that insist on HTTP/1.0 (curl --http1.0) offer nothing else; without it there would be no common protocol.</summary>
+    private static readonly SslApplicationProtocol Http10 = new("http/1.0");
+
     private volatile SslServerAuthenticationOptions current;
 
     /// <exception cref="ApiStartException">A file cannot be used.</exception>
@@ -26,6 +29,7 @@ internal sealed class Certificates
             RemoteCertificateValidationCallback = options.RemoteCertificateValidationCallback,
             CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
             EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
+            ApplicationProtocols = [SslApplicationProtocol.Http2, SslApplicationProtocol.Http11, Http10],
         };
     }
 

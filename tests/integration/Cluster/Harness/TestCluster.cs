@@ -197,7 +197,8 @@ internal sealed class TestCluster : IAsyncDisposable
         Directory.Delete(Root, recursive: true);
     }
 
-    private void WriteFile() => System.IO.File.WriteAllText(File, document.ToJsonString());
+    /// <summary>Writes <see cref="Document"/>; the nodes read it at their next start or reload.</summary>
+    public void WriteFile() => System.IO.File.WriteAllText(File, document.ToJsonString());
 
     private JsonObject Template() => (JsonObject)JsonNode.Parse($$"""
         {
