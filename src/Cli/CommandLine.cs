@@ -59,6 +59,8 @@ public static class CommandLine
         MemberVerbs.AddTo(root, client, terminal);
         InformationVerbs.AddTo(root, client, terminal);
         PauseVerbs.AddTo(root, client, terminal);
+        ExplainVerb.AddTo(root, client, terminal);
+        EventsVerb.AddTo(root, client, terminal);
         RefuseUnknownOptions(root);
         return root;
     }

@@ -19,6 +19,7 @@ internal static class StateDocument
         writer.Key("failover");
         WriteFailover(writer, state.Failover);
         WriteSync(writer, state.Sync);
+        writer.Key("sync_set").Raw(JsonSerializer.SerializeToUtf8Bytes(state.Sync, StateJson.Default.SyncState));
         writer.Key("history");
         HistoryDocument.Write(writer, state);
         writer.Key("failsafe");

@@ -95,6 +95,30 @@ public sealed class ApiClient : IDisposable
     public Task<ApiAnswer> ChangeOnlyAsync(Uri node, HttpMethod method, string path, SettingValue? body, CancellationToken stop) =>
         FirstAsync([node], method, path, body, ChangeTimeout, stop);
 
+    /// <summary>The nodes known so far, in the order in which they are tried.</summary>
+    public IReadOnlyList<Uri> Nodes => [.. _nodes];
+
+    /// <summary>Opens a stream of server-sent events of one node; the caller disposes the answer.</summary>
+    /// <exception cref="HttpRequestException">The node cannot be reached or refuses.</exception>
+    /// <exception cref="TimeoutException">No answer in time.</exception>
+    public async Task<HttpResponseMessage> OpenStreamAsync(Uri node, string path, CancellationToken stop)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        limit.CancelAfter(ReadTimeout);
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(node, path));
+        request.Headers.Accept.ParseAdd("text/event-stream");
+        request.Headers.Authorization = Authorization;
+        try
+        {
+            var answer = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, limit.Token).ConfigureAwait(false);
+            return answer.IsSuccessStatusCode ? answer : throw Refused(answer, path);
+        }
+        catch (OperationCanceledException) when (!stop.IsCancellationRequested)
+        {
+            throw new TimeoutException();
+        }
+    }
+
     /// <summary>Adds nodes learnt from the cluster, to be tried after the known ones.</summary>
     public void Learn(IEnumerable<Uri> nodes) => _nodes.AddRange(nodes.Where(n => !_nodes.Contains(n)).Distinct().ToList());
 
@@ -139,11 +163,7 @@ public sealed class ApiClient : IDisposable
             request.Content = new StringContent(SettingJson.Write(body), Encoding.UTF8, "application/json");
         }
 
-        if (_credentials is { } c)
-        {
-            request.Headers.Authorization = new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{c.Username}:{c.Password}")));
-        }
-
+        request.Headers.Authorization = Authorization;
         if (ifMatch is not null)
         {
             request.Headers.TryAddWithoutValidation("If-Match", ifMatch);
@@ -159,6 +179,14 @@ public sealed class ApiClient : IDisposable
             // SocketsHttpHandler reports its own connect timeout as a cancellation too.
             throw new TimeoutException();
         }
+    }
+
+    private AuthenticationHeaderValue? Authorization =>
+        _credentials is { } c ? new("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{c.Username}:{c.Password}"))) : null;
+
+    private static HttpRequestException Refused(HttpResponseMessage answer, string path)
+    {
+        using (answer) return new HttpRequestException($"GET {path} was answered {(int)answer.StatusCode}");
     }
 
     private static string Name(Uri node) => node.GetLeftPart(UriPartial.Authority);

@@ -164,7 +164,7 @@ public sealed class DocumentTests
         cluster.Accept(new RequestFailover(FailoverKind.Switchover, new("node0"), new("node1"), 2200478400000, "2039-09-24T12:00:00+00:00"));
         using JsonDocument state = JsonDocument.Parse(PythonJsonWriter.ToBytes(cluster.State, StateDocument.Write));
         Assert.Equal(
-            ["initialize", "leader", "status", "members", "config", "config_version", "failover", "sync", "history", "failsafe", "lifecycle", "generation", "feature_level", "revision", "peers"],
+            ["initialize", "leader", "status", "members", "config", "config_version", "failover", "sync", "sync_set", "history", "failsafe", "lifecycle", "generation", "feature_level", "revision", "peers"],
             state.RootElement.EnumerateObject().Select(static property => property.Name));
         Assert.Equal("node1", state.RootElement.GetProperty("failover").GetProperty("member").GetString());
         Assert.Equal(cluster.Index, state.RootElement.GetProperty("revision").GetInt64());

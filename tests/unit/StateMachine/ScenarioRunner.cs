@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Text;
+using Patroni.Raft.Cli.Output;
 using Patroni.Raft.StateMachine;
 
 namespace Patroni.Raft.UnitTests.StateMachine;
@@ -50,6 +51,13 @@ internal sealed class ScenarioRunner
                 return Apply(held[args.Plain[0]]);
             case "again":
                 return Apply(last!.Value);
+            case "wait":
+                cluster.ClockMs += args.Number("ms", 0);
+                return "later\n";
+            case "explain":
+                return Quoted(StoryText.Render(new(null, [.. LeadershipStories.Tell(cluster.State.Events).Where(story => story.Ago == args.Number("ago", 1))]), TimeZoneInfo.Utc));
+            case "situation":
+                return Quoted(StoryText.Render(new(Situations.Of(cluster.State, cluster.State.Events, Voters(args), cluster.NowMs), []), TimeZoneInfo.Utc));
             default:
                 return Apply((cluster.NextId(1), Parse(args)));
         }
@@ -63,6 +71,13 @@ internal sealed class ScenarioRunner
         foreach (EventRecord record in cluster.Last.Events) Describe(text, record);
         return text.Append(Place()).ToString();
     }
+
+    /// <summary>A text whose empty lines do not end the answer.</summary>
+    private static string Quoted(string text) => text.Replace("\n\n", "\n.\n", StringComparison.Ordinal);
+
+    /// <summary>Voters as name:up, name:down or name:leaderless.</summary>
+    private static ImmutableArray<VoterHealth> Voters(Arguments args) =>
+        [.. args.Plain.Select(static voter => voter.Split(':')).Select(static parts => new VoterHealth(parts[0], parts[1] != "down", parts[1] == "up"))];
 
     private static void Describe(StringBuilder text, EventRecord record)
     {
@@ -111,9 +126,20 @@ internal sealed class ScenarioRunner
             "close" => new CloseElection(Vacancy(args)),
             "renew" => new RenewLeader(Epoch(args, epoch), Holder(args), 10_000, args.Has("unbounded"), args.Lsn("lsn"), []),
             "release" => new ReleaseLeader(epoch, Holder(args), Enum.Parse<VacancyReason>(args["reason"]!), args["reason"]!.ToLowerInvariant(), args.Lsn("shutdown"), TestCluster.Name(args["to"])),
-            "expire" => new ExpireLeader(Epoch(args, epoch), args.Number("seen", (uint)(state.Lease?.LastRenewalIndex ?? 0)), args.Has("force")),
+            "expire" => new ExpireLeader(Epoch(args, epoch), args.Number("seen", (uint)(state.Lease?.LastRenewalIndex ?? 0)), args.Has("force"), TestCluster.Name(args["by"])),
+            "checkpointed" => new ReportCheckpointed(Epoch(args, epoch), Holder(args), args.Lsn("at")),
             "promoted" => new ReportPromoted(Epoch(args, epoch), Holder(args), new(args.Number("timeline", 1)), new(args.Number("from", 0)), args.Lsn("fork")),
-            "touch" => new TouchMember(node, TestCluster.Report(node.Value) with { Incarnation = Data(args, node), SystemIdentifier = args.Has("foreign") ? 5 : TestCluster.SystemIdentifier }),
+            "touch" => new TouchMember(node, TestCluster.Report(node.Value, args.Number("timeline", 1)) with
+            {
+                Incarnation = Data(args, node),
+                SystemIdentifier = args.Has("foreign") ? 5 : TestCluster.SystemIdentifier,
+                ReplicationState = args.Has("streaming") ? "streaming" : "",
+                State = args["state"] is { } name ? Enum.Parse<PostgresState>(name) : PostgresState.Running,
+                Role = args.Has("primary") ? PostgresRole.Primary : PostgresRole.Replica,
+                Origin = args["origin"] is { } origin ? Enum.Parse<DataOrigin>(origin) : DataOrigin.Unknown,
+                Note = (args["note"] ?? "").Replace('_', ' '),
+                ReceiveLsn = args.Lsn("lsn"),
+            }),
             "sync" => new SetSyncState(epoch, args.Number("version", (uint)state.Sync.Version), args.Has("off") ? null : state.Leader,
                 [.. args.Plain.Where(static name => name != "off").Select(name => new SyncMember(new(name), Data(args, new(name))))], (int)args.Number("quorum", 0)),
             "failsafe" => new SetFailsafeTopology(epoch, args.Number("version", (uint)state.FailsafeVersion), args.Plain.ToImmutableSortedDictionary(static name => new NodeName(name), static name => "http://" + name)),

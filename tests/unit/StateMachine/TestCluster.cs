@@ -14,6 +14,12 @@ internal sealed class TestCluster
 
     public long Index { get; private set; }
 
+    /// <summary>Milliseconds that passed beside the one that every command takes.</summary>
+    public long ClockMs { get; set; }
+
+    /// <summary>The proposers' wall clock, Unix milliseconds.</summary>
+    public long NowMs => 1_790_000_000_000 + Index + ClockMs;
+
     public ApplyResult Last { get; private set; } = new(ClusterState.Empty, [], new(OutcomeCode.Accepted, 0, ""));
 
     public Vacancy Vacancy => State.Vacancy ?? throw new InvalidOperationException("no vacancy");
@@ -80,7 +86,7 @@ internal sealed class TestCluster
 
     public Outcome Do(CommandId id, Command command)
     {
-        CommandEnvelope envelope = CommandCodec.Decode(CommandCodec.Encode(new(id, 1_790_000_000_000 + Index, command)));
+        CommandEnvelope envelope = CommandCodec.Decode(CommandCodec.Encode(new(id, NowMs, command)));
         Last = ClusterStateMachine.Apply(State, envelope, ++Index);
         State = Last.State;
         return Last.Outcome;
