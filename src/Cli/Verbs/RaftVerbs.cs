@@ -50,13 +50,21 @@ internal static class RaftVerbs
     {
         var address = new Argument<string>("ADDRESS") { Description = "host:port of the new voter's raft.self_addr; it must be running with raft.join" };
         var name = new Option<string?>("--name") { Description = "Its name", HelpName = "NAME" };
-        var command = new Command("add", "Add a voter") { address, name };
+        var force = ClusterVerb.Force();
+        var command = new Command("add", "Add a voter") { address, name, force };
         command.SetAction(async (parsed, stop) =>
         {
             using var cluster = client.Open(parsed);
-            var body = SettingMap.Empty.With("address", Text(parsed.GetValue(address)!));
+            var who = parsed.GetValue(address)!;
+            if (!parsed.GetValue(force))
+            {
+                var survey = await GroupSurvey.TakeAsync(cluster.Api, stop).ConfigureAwait(false);
+                Confirm(terminal, VoterArithmetic.Adding(who, survey.Voters.Length), $"Are you sure you want to add {who} to the consensus group?", "Aborting addition");
+            }
+
+            var body = SettingMap.Empty.With("address", Text(who));
             body = parsed.GetValue(name) is { } given ? body.With("name", Text(given)) : body;
-            return Report(await cluster.Api.ChangeAsync(await LeaderAsync(cluster, stop).ConfigureAwait(false), HttpMethod.Post, "/raft/members", body, stop).ConfigureAwait(false), $"{parsed.GetValue(address)} is a member now", terminal);
+            return Report(await cluster.Api.ChangeAsync(await LeaderAsync(cluster, stop).ConfigureAwait(false), HttpMethod.Post, "/raft/members", body, stop).ConfigureAwait(false), $"{who} is a member now", terminal);
         });
         return command;
     }
@@ -70,9 +78,17 @@ internal static class RaftVerbs
         {
             using var cluster = client.Open(parsed);
             var who = parsed.GetValue(member)!;
-            if (!parsed.GetValue(force) && !terminal.Confirm($"Are you sure you want to remove {who} from the consensus group?"))
+            if (!parsed.GetValue(force))
             {
-                throw new CliException("Aborting removal");
+                var survey = await GroupSurvey.TakeAsync(cluster.Api, stop).ConfigureAwait(false);
+                var others = survey.Voters.Where(v => v.Name != who && v.Address != who).ToList();
+                if (others.Count == survey.Voters.Length)
+                {
+                    throw new CliException($"{who} is no member of the consensus group: its members are {string.Join(", ", others.Select(v => v.Name))}");
+                }
+
+                Confirm(terminal, VoterArithmetic.Removing(who, [.. others.Select(v => v.Name)], others.Count(v => v.Status is not null)),
+                    $"Are you sure you want to remove {who} from the consensus group?", "Aborting removal");
             }
 
             return Report(await cluster.Api.ChangeAsync(await LeaderAsync(cluster, stop).ConfigureAwait(false), HttpMethod.Delete, "/raft/members/" + Uri.EscapeDataString(who), null, stop).ConfigureAwait(false), $"{who} is no member any more", terminal);
@@ -83,32 +99,48 @@ internal static class RaftVerbs
     private static Command Transfer(ClientOptionSet client, Terminal terminal)
     {
         var to = new Argument<string>("MEMBER") { Description = "Name or Raft address of the voter that shall lead the group" };
-        var command = new Command("transfer", "Move the leadership of the consensus group (not of PostgreSQL)") { to };
+        var force = ClusterVerb.Force();
+        var command = new Command("transfer", "Move the leadership of the consensus group (not of PostgreSQL)") { to, force };
         command.SetAction(async (parsed, stop) =>
         {
             using var cluster = client.Open(parsed);
-            var body = SettingMap.Empty.With("to", Text(parsed.GetValue(to)!));
-            return Report(await cluster.Api.ChangeAsync(await LeaderAsync(cluster, stop).ConfigureAwait(false), HttpMethod.Post, "/raft/transfer", body, stop).ConfigureAwait(false), $"{parsed.GetValue(to)} leads the group now", terminal);
+            var who = parsed.GetValue(to)!;
+            if (!parsed.GetValue(force))
+            {
+                Confirm(terminal, "PostgreSQL and its primary stay where they are; for the moment of the change nothing can be decided.",
+                    $"Are you sure you want to make {who} the leader of the consensus group?", "Aborting transfer");
+            }
+
+            var body = SettingMap.Empty.With("to", Text(who));
+            return Report(await cluster.Api.ChangeAsync(await LeaderAsync(cluster, stop).ConfigureAwait(false), HttpMethod.Post, "/raft/transfer", body, stop).ConfigureAwait(false), $"{who} leads the group now", terminal);
         });
         return command;
     }
 
     private static Command Status(ClientOptionSet client, Terminal terminal)
     {
-        var command = new Command("status", "Show the consensus figures of one node (the first that answers)");
+        var format = ListVerbs.FormatOption();
+        var command = new Command("status", "Show roles, terms, indexes and last contacts of all voters, and whether there is a quorum") { format };
         command.SetAction(async (parsed, stop) =>
         {
             using var cluster = client.Open(parsed);
-            var answer = await cluster.Api.GetAsync("/patroni", stop).ConfigureAwait(false);
-            if (answer.Json is not SettingMap status || status["raft"] is not SettingMap raft)
-            {
-                throw new CliException($"the node answered GET /patroni with {answer.Status} and says nothing about its consensus group");
-            }
-
-            terminal.Output.Write(YamlText.Block(raft.With("name", status.Find("patroni.name") ?? Text(""))));
+            var survey = await GroupSurvey.TakeAsync(cluster.Api, stop).ConfigureAwait(false);
+            // The leader hears of everybody; a follower only of the leader.
+            var asked = survey.Voters.FirstOrDefault(v => v.Role == "leader")?.Api ?? survey.Best;
+            var answer = asked is null ? null : await cluster.Api.TryGetAsync(asked, "/raft/members", stop).ConfigureAwait(false);
+            terminal.Output.Write(RaftStatusTable.Render(survey, answer?.Json as SettingMap ?? SettingMap.Empty, parsed.GetValue(format)!));
             return 0;
         });
         return command;
+    }
+
+    private static void Confirm(Terminal terminal, string consequence, string question, string aborting)
+    {
+        terminal.Output.WriteLine(consequence);
+        if (!terminal.Confirm(question))
+        {
+            throw new CliException(aborting);
+        }
     }
 
     private static Command ForceNew(Terminal terminal)
@@ -125,7 +157,9 @@ internal static class RaftVerbs
             });
             var raft = read.Configuration?.Raft ?? throw new CliException(string.Join('\n', read.Problems));
             if (!parsed.GetValue(force) && !terminal.Confirm(
-                $"Changes that only the other voters had are lost, and those voters must be emptied before they join again. Make {raft.SelfAddress} the only voter?"))
+                $"{raft.SelfAddress} becomes the only voter of a new generation of the group: {VoterArithmetic.Describe(1)}.\n"
+                + "What only the other voters had is lost; each of them must be stopped now and its Raft directory emptied before it joins again.\n"
+                + $"Are you sure you want to make {raft.SelfAddress} the only voter?"))
             {
                 throw new CliException("Aborting force-new-cluster");
             }

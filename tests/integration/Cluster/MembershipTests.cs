@@ -16,7 +16,7 @@ public sealed class MembershipTests
         TestNode fourth = cluster.AddNode("node4", first);
         fourth.Start();
         await Wait.UntilAsync("the new node's Raft port", async () => (await fourth.GetAsync("/liveness")).Status != 0);
-        ProductResult added = await cluster.CommandAsync("raft", "add", fourth.RaftAddress);
+        ProductResult added = await cluster.CommandAsync("raft", "add", fourth.RaftAddress, "--force");
         Assert.True(added.ExitCode == 0, added.Error + added.Output);
         await cluster.WholeAsync();
         Assert.Equal(4, (await VotersAsync(cluster)).Length);

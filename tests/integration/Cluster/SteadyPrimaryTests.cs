@@ -54,7 +54,7 @@ public sealed class SteadyPrimaryTests(SharedCluster shared)
         TestNode other = cluster.DataNodes.First(node => node != primary);
         if (await cluster.RaftLeaderAsync() == primary)
         {
-            ProductResult moved = await cluster.CommandAsync("raft", "transfer", other.Name);
+            ProductResult moved = await cluster.CommandAsync("raft", "transfer", other.Name, "--force");
             Assert.True(moved.ExitCode == 0, moved.Error);
         }
         TestNode leader = await cluster.RaftLeaderAsync();
