@@ -32,6 +32,8 @@ public static class EventSentences
         ConfigChanged e => $"the dynamic configuration was changed to version {e.Version}: {e.Json}",
         FailoverRequested { Request: var r } => Requested(r),
         FailoverCleared e => $"the request for a switchover or failover ended: {e.Reason}",
+        RestartScheduled e => $"a restart of {e.Node} was scheduled for {e.Restart.AtText}",
+        RestartCleared e => $"the scheduled restart of {e.Node} ended: {e.Reason}",
         SyncStateChanged { Sync: var s } => s.Leader is null
             ? "synchronous mode ended"
             : $"the synchronous standbys of {s.Leader} are {Names(s.Standbys.Select(static m => m.Node))}{(s.Quorum > 0 ? $", quorum {s.Quorum}" : "")}",
