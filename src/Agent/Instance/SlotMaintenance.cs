@@ -24,13 +24,19 @@ public sealed partial class SlotMaintenance(LocalInstance instance, NodeName sel
         {
             if (peer.Kind != PeerKind.Data || peer.Name == self) continue;
             view.State.Members.TryGetValue(peer.Name, out Member? member);
-            wanted.Add(new(Slots.NameOf(peer.Name), status.InRecovery ? Reached(view.State, member) : null));
+            string name = Slots.NameOf(peer.Name);
+            wanted.Add(new(name, status.InRecovery ? Reached(view.State, member) : GivenUp(view, status, name)));
         }
         // One run a look: the slots that a run made are seen by the next look only.
         if (ReferenceEquals(handled, status) || IsDone(wanted, status) || Interlocked.Exchange(ref busy, 1) == 1) return;
         handled = status;
         _ = RunAsync(status, wanted.ToImmutable());
     }
+
+    /// <summary>Where a slot moves to that is given up (<see cref="SlotRules"/>); null for one that stays.</summary>
+    private static Lsn? GivenUp(NodeView view, InstanceStatus status, string name) =>
+        status.Slots.FirstOrDefault(slot => slot.Name == name) is { IsPhysical: true } slot
+        && SlotRules.GivesUp(view.Disks.Data, slot.Active, slot.RestartLsn, status.LastLsn) ? status.LastLsn : null;
 
     private static Lsn? Reached(ClusterState state, Member? member) => member switch
     {
@@ -53,6 +59,10 @@ public sealed partial class SlotMaintenance(LocalInstance instance, NodeName sel
             SlotChanges changes = await Slots.SynchronizeAsync(server, status, wanted, static _ => true, limit.Token).ConfigureAwait(false);
             foreach (string name in changes.Created) LogCreated(name);
             foreach (string problem in changes.Problems) LogProblem(problem);
+            if (status.InRecovery || changes.Advanced.IsEmpty) return;
+            foreach (string name in changes.Advanced) LogGivenUp(name);
+            // WAL that nobody needs any more is removed by a checkpoint only.
+            if ((await instance.Commands.CheckpointAsync(limit.Token).ConfigureAwait(false)).Error is { } error) LogProblem(error);
         }
         finally
         {
@@ -62,6 +72,9 @@ public sealed partial class SlotMaintenance(LocalInstance instance, NodeName sel
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Created replication slot {Slot}")]
     private partial void LogCreated(string slot);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Replication slot {Slot} was moved to the end of the WAL: nobody used it, and what it kept would have filled the disk; its member may have to be reinitialized")]
+    private partial void LogGivenUp(string slot);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Replication slots: {Problem}")]
     private partial void LogProblem(string problem);

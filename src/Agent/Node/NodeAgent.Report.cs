@@ -42,7 +42,8 @@ public sealed partial class NodeAgent
             TagsJson = SettingJson.Write(node.Tags.Reported),
             PendingRestartJson = PendingRestart(status),
             Progress = Volatile.Read(ref running)?.Kind is ActionKind.Clone or ActionKind.Rewind or ActionKind.Initialize ? job : "",
-            Note = note,
+            Note = note.Length > 0 ? note : disks.Reason,
+            DiskTrouble = disks.Reason,
             FeatureLevel = ClusterStateMachine.SupportedFeatureLevel,
             Origin = origin,
         };

@@ -32,6 +32,7 @@ public sealed partial class NodeAgent
         await TakeConfigurationAsync(applied.State).ConfigureAwait(false);
         ObserveLease(applied.State);
         ObserveWritability(seen);
+        disks = disks.Observe(dataProbe.Latest, raftProbe.Latest, now, applied.State.Settings.TtlMs);
 
         NodeView view = View(applied, seen, now);
         Keep(view, now);
@@ -123,6 +124,7 @@ public sealed partial class NodeAgent
                 RemoveDataOnDivergedTimelines = instance.Settings.RemoveDataDirectoryOnDivergedTimelines,
                 ReplicateFrom = tags.ReplicateFrom is { Length: > 0 } from ? new NodeName(from) : null,
             },
+            Disks = disks,
             Report = report,
             BootstrapConfigJson = BootstrapConfig(),
             ExpectedPeers = configuration.Current.Raft.Partners.Length + 1,
@@ -197,6 +199,7 @@ public sealed partial class NodeAgent
         long due = now + Math.Min(settings.LoopWaitMs, settings.RenewalIntervalMs);
         if (applied.State.Leader == Self) due = Math.Min(due, upkeep.RenewedAtMs + settings.RenewalIntervalMs);
         if (raft.IsLeader) due = Math.Min(due, CoordinatorDecisions.NextDueMs(applied.State, applied.Clock, now, startedMs));
+        if (dataProbe.Latest.IsLate(now) || raftProbe.Latest.IsLate(now)) due = Math.Min(due, now + DiskHealth.SecondLookMs);
         if (keeper.Held is { Unbounded: false } held && held.FenceStartMs > now) due = Math.Min(due, held.FenceStartMs);
         if (applied.State.Failover?.ScheduledAtUnixMs is { } at)
             due = Math.Min(due, now + Math.Max(10, at - DateTimeOffset.UtcNow.ToUnixTimeMilliseconds()));

@@ -18,6 +18,7 @@ namespace Patroni.Raft.Agent.Node;
 public sealed partial class NodeAgent : INode, IAsyncDisposable
 {
     private static readonly TimeSpan FenceLimit = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(5);
     private readonly Channel<byte> mailbox = Channel.CreateBounded<byte>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private readonly CancellationTokenSource ending = new();
     private readonly TaskCompletionSource<int> ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -32,6 +33,8 @@ public sealed partial class NodeAgent : INode, IAsyncDisposable
     private readonly LeaseFile leaseFile;
     private readonly Callbacks callbacks;
     private readonly SlotMaintenance slots;
+    private readonly DiskProbe dataProbe;
+    private readonly DiskProbe raftProbe;
     private readonly ILogger<NodeAgent> log;
     private readonly long startedMs = BootClock.NowMs;
     private volatile NodeSnapshot snapshot;
@@ -39,6 +42,7 @@ public sealed partial class NodeAgent : INode, IAsyncDisposable
     private volatile bool stateIsCurrent;
     private volatile string job = "";
     private volatile bool steady;
+    private DiskView disks = DiskView.Healthy;
 
     /// <summary>Prepares a node; nothing is touched before <see cref="RunAsync"/>.</summary>
     public NodeAgent(ConfigurationStore configuration, ReplicatedCluster cluster, RaftNode raft, ILoggerFactory loggers)
@@ -58,6 +62,9 @@ public sealed partial class NodeAgent : INode, IAsyncDisposable
         fence = new(FenceFromWatch);
         callbacks = new(loggers.CreateLogger<Callbacks>());
         slots = new(instance, Self, loggers.CreateLogger<SlotMaintenance>());
+        dataProbe = new(ProbedDataDirectories, Wake);
+        string raftDirectory = configuration.Current.Raft.DataDirectory;
+        raftProbe = new(() => [raftDirectory], Wake);
         snapshot = EmptySnapshot();
     }
 
@@ -83,7 +90,8 @@ public sealed partial class NodeAgent : INode, IAsyncDisposable
         int code = await ExitCodeAsync(first).ConfigureAwait(false);
         await ending.CancelAsync().ConfigureAwait(false);
         Wake();
-        await Task.WhenAll(looking, catchingUp, turning).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        // A look at a disk that hangs does not come to its end, and the agent must.
+        await ((Task)Task.WhenAll(looking, catchingUp, turning)).WaitAsync(EndLimit).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         return code;
     }
 
@@ -100,6 +108,8 @@ public sealed partial class NodeAgent : INode, IAsyncDisposable
         await ending.CancelAsync().ConfigureAwait(false);
         cluster.Changed -= Wake;
         fence.Dispose();
+        dataProbe.Dispose();
+        raftProbe.Dispose();
         callbacks.Dispose();
         await instance.DisposeAsync().ConfigureAwait(false);
         ending.Dispose();
@@ -161,6 +171,18 @@ public sealed partial class NodeAgent : INode, IAsyncDisposable
 
     private TimeSpan ObserveInterval() =>
         steady ? TimeSpan.FromMilliseconds(Math.Max(100, cluster.Current.State.Settings.LoopWaitMs)) : TimeSpan.FromMilliseconds(50);
+
+    /// <summary>
+    /// Where to probe data and WAL: in directories whose foreign files no tool copies. Not while an action may replace the data directory, which
+    /// must find it empty.
+    /// </summary>
+    private IReadOnlyList<string> ProbedDataDirectories()
+    {
+        bool replaced = Volatile.Read(ref running)?.Kind is ActionKind.Initialize or ActionKind.Clone or ActionKind.Rewind or ActionKind.RemoveData;
+        if (replaced || observation?.Data is not PresentData) return [];
+        string data = instance.Settings.DataDir;
+        return [Path.Combine(data, "pg_wal"), Path.Combine(data, "pg_snapshots")];
+    }
 
     private void RestoreLease()
     {

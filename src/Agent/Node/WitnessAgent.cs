@@ -1,6 +1,7 @@
 using System.Threading.Channels;
 using Patroni.Raft.Agent.Configuration;
 using Patroni.Raft.Agent.Consensus;
+using Patroni.Raft.Agent.Instance;
 using Patroni.Raft.Agent.Loop;
 using Patroni.Raft.Consensus;
 using Patroni.Raft.StateMachine;
@@ -12,7 +13,7 @@ namespace Patroni.Raft.Agent.Node;
 /// A voter without PostgreSQL: two data nodes and a witness survive any single loss. It registers itself and, when it leads the Raft group,
 /// proposes what the Raft leader proposes.
 /// </summary>
-public sealed class WitnessAgent : INode, IAsyncDisposable
+public sealed partial class WitnessAgent : INode, IAsyncDisposable
 {
     private readonly Channel<byte> mailbox = Channel.CreateBounded<byte>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private readonly CancellationTokenSource ending = new();
@@ -21,7 +22,9 @@ public sealed class WitnessAgent : INode, IAsyncDisposable
     private readonly RaftNode raft;
     private readonly Proposer proposer;
     private readonly RaftOperations operations;
+    private readonly ILogger<WitnessAgent> log;
     private readonly long startedMs = BootClock.NowMs;
+    private readonly DiskProbe raftProbe;
     private long lastSeenUnixSeconds;
 
     /// <summary>Prepares a witness.</summary>
@@ -32,6 +35,9 @@ public sealed class WitnessAgent : INode, IAsyncDisposable
         this.raft = raft;
         proposer = new(raft, loggers.CreateLogger<Proposer>());
         operations = new(raft, cluster, proposer);
+        string raftDirectory = configuration.Current.Raft.DataDirectory;
+        raftProbe = new(() => [raftDirectory], Wake);
+        log = loggers.CreateLogger<WitnessAgent>();
     }
 
     /// <inheritdoc/>
@@ -66,10 +72,18 @@ public sealed class WitnessAgent : INode, IAsyncDisposable
         cluster.Changed += Wake;
         raft.LeadershipChanged += OnLeadershipChanged;
         var peer = new Peer(configuration.Current.Name, RaftAddress.Format(raft.SelfEndPoint), configuration.Current.RestApi.Url, PeerKind.Witness);
+        DiskHealth disk = DiskView.Healthy.Raft;
         while (!ending.IsCancellationRequested && !raft.Stopped.IsCompleted)
         {
             AppliedCluster applied = cluster.Current;
             long now = BootClock.NowMs;
+            disk = disk.Observe(raftProbe.Latest, now, DiskHealth.HungAfterMs(applied.State.Settings.TtlMs));
+            if (disk.State == DiskState.Hung)
+            {
+                // As a node with PostgreSQL does (rule disk.end): a Raft leader that cannot write keeps its followers waiting.
+                LogDisk(disk.Reason);
+                return 1;
+            }
             if (raft.LeaderEndPoint is not null) Volatile.Write(ref lastSeenUnixSeconds, DateTimeOffset.UtcNow.ToUnixTimeSeconds());
             if (!applied.State.Peers.TryGetValue(peer.Name, out Peer? known) || known != peer) Post(new RegisterPeer(peer));
             long due = now + 1000;
@@ -134,6 +148,7 @@ public sealed class WitnessAgent : INode, IAsyncDisposable
     public ValueTask DisposeAsync()
     {
         ending.Cancel();
+        raftProbe.Dispose();
         cluster.Changed -= Wake;
         raft.LeadershipChanged -= OnLeadershipChanged;
         return ValueTask.CompletedTask;
@@ -146,4 +161,7 @@ public sealed class WitnessAgent : INode, IAsyncDisposable
     private void OnLeadershipChanged(LeadershipChange change) => Wake();
 
     private void Post(Command command) => proposer.Post(command, TimeSpan.FromSeconds(3), null, Wake);
+
+    [LoggerMessage(Level = LogLevel.Critical, Message = "The witness ends, so that it does not hold up the Raft group: {Reason}")]
+    private partial void LogDisk(string reason);
 }

@@ -110,6 +110,7 @@ internal static class StatusDocument
         writer.Key("reason").Text(snapshot.Reason);
         if (snapshot.Job.Length > 0) writer.Key("job").Text(snapshot.Job);
         if (snapshot.Report.Note.Length > 0) writer.Key("note").Text(snapshot.Report.Note);
+        if (snapshot.Report.DiskTrouble.Length > 0) writer.Key("disk_trouble").Text(snapshot.Report.DiskTrouble);
         writer.EndObject();
     }
 }

@@ -12,6 +12,8 @@ namespace Patroni.Raft.Cli.Node;
 /// <summary>Puts a node together: configuration, consensus, agent, API.</summary>
 public static class NodeHost
 {
+    private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(5);
+
     /// <summary>Runs until the node is asked to stop or stops itself; returns the program's exit code.</summary>
     public static async Task<int> RunAsync(ConfigurationStore configuration, NodeSignals signals)
     {
@@ -24,10 +26,18 @@ public static class NodeHost
         try
         {
             var cluster = new ReplicatedCluster();
-            await using RaftNode raft = await RaftNode.StartAsync(options, cluster, loggers, signals.Stop).ConfigureAwait(false);
-            return node.IsWitness
-                ? await RunWitnessAsync(configuration, cluster, raft, signals, loggers).ConfigureAwait(false)
-                : await RunDataAsync(configuration, cluster, raft, signals, loggers).ConfigureAwait(false);
+            RaftNode raft = await RaftNode.StartAsync(options, cluster, loggers, signals.Stop).ConfigureAwait(false);
+            try
+            {
+                return node.IsWitness
+                    ? await RunWitnessAsync(configuration, cluster, raft, signals, loggers).ConfigureAwait(false)
+                    : await RunDataAsync(configuration, cluster, raft, signals, loggers).ConfigureAwait(false);
+            }
+            finally
+            {
+                // The log's thread may hang on its disk, and the process must end all the same, or it keeps its group waiting.
+                await raft.DisposeAsync().AsTask().WaitAsync(EndLimit).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
         }
         catch (RaftStartException error)
         {

@@ -42,7 +42,7 @@ public static partial class ClusterStateMachine
 
     private static bool IsSignificant(MemberReport before, MemberReport after) =>
         before.State != after.State || before.Role != after.Role || before.Timeline != after.Timeline
-        || before.Note != after.Note || before.Incarnation != after.Incarnation || before.ReplicationState != after.ReplicationState;
+        || before.Note != after.Note || before.DiskTrouble != after.DiskTrouble || before.Incarnation != after.Incarnation || before.ReplicationState != after.ReplicationState;
 
     private static Outcome ExpireMember(Step step, ExpireMember c)
     {

@@ -6,10 +6,11 @@ public static partial class NodeDecisions
     {
         if (vacancy.Stands.TryGetValue(view.Self, out Stand? stand))
         {
-            return view.Server is StandbyServer && view.Data is PresentData held && held.Incarnation == stand.Incarnation
+            return view.Server is StandbyServer && view.Data is PresentData held && held.Incarnation == stand.Incarnation && !view.Disks.IsTroubled
                 ? Decision.Wait("election.stood", $"stood for election with {stand.EndOfWal}; waiting for the others")
                 : Decision.Do("election.withdraw", "what this node stood with is no longer true",
-                    new Propose(new WithdrawFromElection(vacancy.Id, view.Self, "its PostgreSQL is no longer a running standby")));
+                    new Propose(new WithdrawFromElection(vacancy.Id, view.Self,
+                        view.Disks.IsTroubled ? view.Disks.Reason : "its PostgreSQL is no longer a running standby")));
         }
         if (WhyDecline(view) is { } reason) return DeclineOnce(view, vacancy, reason);
         if (IsPromised(view))
@@ -67,6 +68,7 @@ public static partial class NodeDecisions
         NoData => "it has no data",
         UnfinishedData unfinished => $"{unfinished.Work} of its data was interrupted",
         UnusableData unusable => unusable.Reason,
+        _ when view.Disks.IsTroubled => view.Disks.Reason,
         _ when view.Traits.FailoverPriority <= 0 => "nofailover is set",
         _ when IsOutsideLineage(view) => "its last promotion is not in the recorded lineage; it must be cloned anew",
         _ => null,

@@ -18,7 +18,7 @@ public static partial class NodeDecisions
 
     /// <summary>Decides.</summary>
     public static Decision Decide(NodeView view) =>
-        NameTaken(view) ?? ForeignData(view) ?? Fencing(view) ?? Busy(view) ?? NotCurrent(view) ?? Releasing(view) ?? Shutdown(view) ?? Requested(view) ?? view.State.Leadership switch
+        NameTaken(view) ?? ForeignData(view) ?? Fencing(view) ?? Busy(view) ?? NotCurrent(view) ?? Releasing(view) ?? DiskTrouble(view) ?? Shutdown(view) ?? Requested(view) ?? view.State.Leadership switch
         {
             Uninitialized => WhenUninitialized(view),
             Initializing { Claim: var claim } => WhenInitializing(view, claim),

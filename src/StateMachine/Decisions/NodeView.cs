@@ -47,6 +47,8 @@ public sealed record NodeView
     public PromotionMark? Mark { get; init; }
     /// <summary>The node's tags and settings that decisions need.</summary>
     public required NodeTraits Traits { get; init; }
+    /// <summary>The disks, as probes found them.</summary>
+    public DiskView Disks { get; init; } = DiskView.Healthy;
     /// <summary>What the node would report of itself.</summary>
     public required MemberReport Report { get; init; }
     /// <summary>Initial dynamic configuration from <c>bootstrap.dcs</c>.</summary>

@@ -58,6 +58,7 @@ public static class SwitchoverRules
         if (member.Presence != MemberPresence.Alive) return "it does not report";
         if (report.State != PostgresState.Running) return "its PostgreSQL does not run";
         if (report.Role != PostgresRole.Replica) return "it is not a replica";
+        if (report.DiskTrouble.Length > 0) return report.DiskTrouble;
         if (MemberTags.Of(report).FailoverPriority <= 0) return "nofailover is set";
         if (primaryRuns && report.ReplicationState != "streaming") return "it does not stream from the leader";
         if (report.Timeline < timeline) return $"it is on timeline {report.Timeline}, the leader on {timeline}";

@@ -74,6 +74,7 @@ public static partial class CommandCodec
         Note = r.Text(),
         FeatureLevel = r.Int32(),
         Origin = r.Enum<DataOrigin>(),
+        DiskTrouble = r.Text(),
     };
 
     private static ScheduleRestart ReadRestart(ref WireReader r) => new(

@@ -127,6 +127,7 @@ public static partial class CommandCodec
         w.Text(r.Note);
         w.Int32(r.FeatureLevel);
         w.Byte((byte)r.Origin);
+        w.Text(r.DiskTrouble);
     }
 
     private static void WriteRestart(WireWriter w, ScheduleRestart c)

@@ -66,6 +66,8 @@ public sealed record MemberReport
     public string Progress { get; init; } = "";
     /// <summary>What the node waits for or complains about, for operators; empty when all is well.</summary>
     public string Note { get; init; } = "";
+    /// <summary>What is wrong with a disk of the node; empty when all is well. It takes no leadership meanwhile.</summary>
+    public string DiskTrouble { get; init; } = "";
     /// <summary>Highest feature level this node supports.</summary>
     public int FeatureLevel { get; init; } = 1;
     /// <summary>How the running agent brought the present life of the data about; unknown when an earlier run of it did.</summary>

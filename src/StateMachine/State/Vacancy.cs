@@ -91,4 +91,6 @@ public enum VacancyReason
     PromotionFailed,
     /// <summary>The holder's PostgreSQL could not be started or crashed for good.</summary>
     StartFailed,
+    /// <summary>A disk of the holder is full, fails or hangs.</summary>
+    DiskTrouble,
 }

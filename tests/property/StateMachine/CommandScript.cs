@@ -141,6 +141,7 @@ public sealed class ScriptPlayer
         Role = PostgresRole.Replica,
         Timeline = new(1 + (pick % 3)),
         Note = pick % 5 == 0 ? "wartet…" : "",
+        DiskTrouble = pick % 7 == 0 ? "voll" : "",
     };
 
     private Command Next() => (State.Leadership is Uninitialized or Initializing && Pick(2) == 0 ? Pick(4) : Pick(34)) switch
