@@ -11,8 +11,6 @@ namespace Patroni.Raft.ChaosTests;
 /// <summary>Faults of all kinds after a schedule that a seed makes, while clients append, read and pulse.</summary>
 public sealed class MixedChaosTests
 {
-    private static double Setting(string name, double usual) => Environment.GetEnvironmentVariable(name) is { Length: > 0 } given ? double.Parse(given, CultureInfo.InvariantCulture) : usual;
-
     /// <summary>
     /// CHAOS_MINUTES (0.5), CHAOS_SEED (22), CHAOS_NODES (3), CHAOS_TTL (4), CHAOS_ASYNC=1: commits wait for no standby, and then lost appends are told only,
     /// because an asynchronous failover may lose them by its nature.
@@ -20,10 +18,10 @@ public sealed class MixedChaosTests
     [Fact]
     public async Task Mixed_faults_lose_nothing_and_never_make_two_primaries()
     {
-        double minutes = Setting("CHAOS_MINUTES", 0.5);
-        int seed = (int)Setting("CHAOS_SEED", 22), nodes = (int)Setting("CHAOS_NODES", 3);
-        double ttl = Setting("CHAOS_TTL", 4);
-        bool synchronous = Setting("CHAOS_ASYNC", 0) == 0;
+        double minutes = Settings.Number("CHAOS_MINUTES", 0.5);
+        int seed = (int)Settings.Number("CHAOS_SEED", 22), nodes = (int)Settings.Number("CHAOS_NODES", 3);
+        double ttl = Settings.Number("CHAOS_TTL", 4);
+        bool synchronous = Settings.Number("CHAOS_ASYNC", 0) == 0;
         var options = new ChaosOptions { Nodes = nodes, Ttl = ttl, LoopWait = Math.Max(0.5, ttl / 5), RetryTimeout = ttl * 0.3, Synchronous = synchronous };
         IReadOnlyList<Fault> schedule = Schedule.Make(seed, TimeSpan.FromMinutes(minutes), TimeSpan.FromSeconds(ttl), nodes);
         var report = new Report();

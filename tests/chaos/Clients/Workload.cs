@@ -35,6 +35,7 @@ internal sealed class Workload : IAsyncDisposable
     {
         ChaosNode primary = await cluster.PrimaryAsync();
         await primary.SqlAsync<int>("""
+            DROP TABLE IF EXISTS heads, appends, pulses;
             CREATE TABLE heads (key int PRIMARY KEY, length int NOT NULL);
             CREATE TABLE appends (key int, position int, id bigint NOT NULL, client int, node text, counter bigint, timeline int, postmaster bigint, PRIMARY KEY (key, position));
             CREATE TABLE pulses (at timestamptz DEFAULT clock_timestamp(), node text);
@@ -118,8 +119,9 @@ internal sealed class Workload : IAsyncDisposable
             }
             catch (Exception e) when (Client.IsExpected(e))
             {
-                refused = !client.Sent || e is Npgsql.PostgresException { SqlState: "25006" };
-                Ledger.Failed(Client.Brief(e));
+                bool isStandby = e is Npgsql.PostgresException { SqlState: "25006" };
+                refused = !client.Sent || isStandby;
+                Ledger.Failed(Client.Brief(e), isStandby);
             }
             // What was not sent, or refused by a standby, did not happen.
             if (!refused) Ledger.Add(new Append(new(begin, Ledger.Now), key, id, number, count, node.Name, accepted));
@@ -168,7 +170,7 @@ internal sealed class Workload : IAsyncDisposable
             }
             catch (Exception e) when (Client.IsExpected(e))
             {
-                Ledger.Failed($"read: {Client.Brief(e)}");
+                Ledger.Failed($"read: {Client.Brief(e)}", byStandby: true);
             }
             await PauseAsync(300);
         }

@@ -26,7 +26,7 @@ internal sealed class ChaosCluster : IAsyncDisposable
 {
     public const string SuperuserPassword = "postgres-secret";
 
-    private ChaosCluster(ChaosOptions options)
+    public ChaosCluster(ChaosOptions options)
     {
         Options = options;
         // Short: it holds unix sockets, whose paths end at 108 bytes.
@@ -48,16 +48,30 @@ internal sealed class ChaosCluster : IAsyncDisposable
     public static async Task RunAsync(ChaosOptions options, Func<ChaosCluster, Task> scenario)
     {
         await using var cluster = new ChaosCluster(options);
+        await cluster.ExplainAsync(async () =>
+        {
+            await cluster.FormAsync();
+            await scenario(cluster);
+        });
+    }
+
+    public async Task FormAsync()
+    {
+        foreach (ChaosNode node in Nodes) node.StartAgent();
+        await WholeAsync();
+        if (Options.Synchronous) await MakeSynchronousAsync();
+    }
+
+    /// <summary>Runs a scenario; a failure tells what every node says.</summary>
+    public async Task ExplainAsync(Func<Task> scenario)
+    {
         try
         {
-            foreach (ChaosNode node in cluster.Nodes) node.StartAgent();
-            await cluster.WholeAsync();
-            if (options.Synchronous) await cluster.MakeSynchronousAsync();
-            await scenario(cluster);
+            await scenario();
         }
         catch (Exception e)
         {
-            throw new InvalidOperationException($"{e.GetType().Name}: {e.Message}\n{e.StackTrace}\n{await cluster.DescribeAsync()}", e);
+            throw new InvalidOperationException($"{e.GetType().Name}: {e.Message}\n{e.StackTrace}\n{await DescribeAsync()}", e);
         }
     }
 

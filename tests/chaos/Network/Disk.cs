@@ -15,9 +15,17 @@ internal sealed class Disk
 
     public string Path { get; }
 
-    /// <summary>Takes all the space that is left, and again what was freed meanwhile.</summary>
-    public void Fill()
+    /// <summary>Takes all the space that is left but this, and again what was freed meanwhile.</summary>
+    public void Fill(int leaveMegabytes = 0)
     {
+        if (leaveMegabytes > 0)
+        {
+            using var part = new FileStream(ballast, FileMode.OpenOrCreate, FileAccess.Write, FileShare.Read, 0);
+            byte[] megabyte = new byte[1024 * 1024];
+            part.Seek(0, SeekOrigin.End);
+            while (new DriveInfo(Path).AvailableFreeSpace > (leaveMegabytes + 1L) * megabyte.Length) part.Write(megabyte);
+            return;
+        }
         using var file = new FileStream(ballast, FileMode.OpenOrCreate, FileAccess.Write, FileShare.Read, 0);
         file.Seek(0, SeekOrigin.End);
         byte[] block = new byte[1024 * 1024];
