@@ -2,7 +2,8 @@ namespace Patroni.Raft.Bench;
 
 /// <summary>What to measure: which systems, which figures (null: all), how often.</summary>
 internal sealed record BenchOptions(
-    IReadOnlyList<SystemUnderTest> Systems, IReadOnlyList<Figure>? Only, int Repetitions, TimeSpan CommitDuration, TimeSpan IdleDuration)
+    IReadOnlyList<SystemUnderTest> Systems, IReadOnlyList<Figure>? Only, int Repetitions, TimeSpan CommitDuration, TimeSpan IdleDuration,
+    TimeSpan LoadDuration, TimeSpan LeaseDuration)
 {
     public bool Wants(params ReadOnlySpan<Figure> figures)
     {
@@ -35,6 +36,12 @@ internal sealed class BenchRun(BenchOptions options, Workplace workplace, Measur
             {
                 await CommitAsync(system);
             }
+        }
+
+        foreach (var system in options.Systems)
+        {
+            cancel.ThrowIfCancellationRequested();
+            await RestLoadAsync(system, cancel);
         }
 
         for (var repetition = 0; repetition < options.Repetitions; repetition++)
@@ -119,6 +126,43 @@ internal sealed class BenchRun(BenchOptions options, Workplace workplace, Measur
             measurements.AddFailure(system, figure, e.Message);
             return false;
         }
+    }
+
+    /// <summary>The REST API of the leader of a quiet cluster under load; and, for ours, whether the HA loop keeps the shortest lease meanwhile.</summary>
+    private async Task RestLoadAsync(SystemUnderTest system, CancellationToken cancel)
+    {
+        if (options.Wants(Figure.RestPrimary, Figure.RestPrimaryP99, Figure.RestStatus, Figure.RestCluster, Figure.RestMetrics))
+        {
+            await using var cluster = Create(system, Timing.PatroniLowest);
+            cluster.Start();
+            await AttemptAsync(system, Figure.RestPrimary, async () =>
+            {
+                var leader = await cluster.WaitHealthyAsync(TimeSpan.FromSeconds(120));
+                var primary = await LoadAsync(system, Figure.RestPrimary, leader, "/primary");
+                measurements.Add(system, Figure.RestPrimaryP99, primary.P99Ms);
+                await LoadAsync(system, Figure.RestStatus, leader, "/patroni");
+                await LoadAsync(system, Figure.RestCluster, leader, "/cluster");
+                await LoadAsync(system, Figure.RestMetrics, leader, "/metrics");
+            }, cancel);
+        }
+
+        if (system == SystemUnderTest.PatroniRaft && options.Wants(Figure.LeasesLostUnderLoad))
+        {
+            await using var cluster = Create(system, Timing.OursLowest);
+            cluster.Start();
+            await AttemptAsync(system, Figure.LeasesLostUnderLoad, async () =>
+            {
+                var outcome = await LeaseLoad.RunAsync(workplace, cluster, options.LeaseDuration);
+                measurements.Add(system, Figure.LeasesLostUnderLoad, outcome.Lost, new() { ["seconds"] = options.LeaseDuration.TotalSeconds, ["requests_per_second"] = Math.Round(outcome.PerSecond) });
+            }, cancel);
+        }
+    }
+
+    private async Task<LoadResult> LoadAsync(SystemUnderTest system, Figure figure, NodeAddress node, string path)
+    {
+        var result = await HttpLoad.MeasureAsync(workplace, node, path, options.LoadDuration);
+        measurements.Add(system, figure, result.PerSecond, new() { ["p99_ms"] = Math.Round(result.P99Ms, 3), ["failed"] = result.Failed });
+        return result.Failed == 0 ? result : throw new InvalidOperationException($"{result.Failed} requests for {path} failed");
     }
 
     private async Task CommitAsync(SystemUnderTest system)

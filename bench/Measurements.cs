@@ -23,6 +23,12 @@ internal enum Figure
     CommitsPerSecond,
     MemoryMib,
     CpuPercent,
+    RestPrimary,
+    RestPrimaryP99,
+    RestStatus,
+    RestCluster,
+    RestMetrics,
+    LeasesLostUnderLoad,
 }
 
 /// <summary>Raw numbers as they come in, kept in a file line by line, so that an interrupted run loses nothing.</summary>

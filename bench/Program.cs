@@ -10,6 +10,8 @@ const string Usage = """
       --runs N                    repetitions of every scenario (default 5)
       --commit-seconds N          length of each commit measurement (default 10)
       --idle-seconds N            length of the idle measurement (default 60)
+      --load-seconds N            length of each load on the REST API (default 10)
+      --lease-seconds N           how long a cluster at its lowest timing is loaded to see whether it keeps its lease (default 60)
       --raw FILE                  where raw numbers are appended, one JSON object a line (default: bench-raw.jsonl)
     """;
 
@@ -30,10 +32,11 @@ int Number(string name, int otherwise) => values.TryGetValue(name, out var text)
 var options = new BenchOptions(
     [.. values.GetValueOrDefault("systems", "patroni,ours").Split(',').Select(s => s == "ours" ? SystemUnderTest.PatroniRaft : SystemUnderTest.Patroni)],
     values.TryGetValue("only", out var only) ? [.. only.Split(',').Select(Enum.Parse<Figure>)] : null,
-    Number("runs", 5), TimeSpan.FromSeconds(Number("commit-seconds", 10)), TimeSpan.FromSeconds(Number("idle-seconds", 60)));
+    Number("runs", 5), TimeSpan.FromSeconds(Number("commit-seconds", 10)), TimeSpan.FromSeconds(Number("idle-seconds", 60)),
+    TimeSpan.FromSeconds(Number("load-seconds", 10)), TimeSpan.FromSeconds(Number("lease-seconds", 60)));
 
 string Tool(string variable) => Environment.GetEnvironmentVariable(variable) ?? "";
-var workplace = new Workplace(Tool("PG_BIN_DIR"), Tool("BENCH_PATRONI_RAFT"), Tool("BENCH_RAFT_DRIVER"), Tool("BENCH_PATRONI"), Tool("BENCH_ETCD"));
+var workplace = new Workplace(Tool("PG_BIN_DIR"), Tool("BENCH_PATRONI_RAFT"), Tool("BENCH_RAFT_DRIVER"), Tool("BENCH_PATRONI"), Tool("BENCH_ETCD"), Tool("BENCH_WRK"));
 var measurements = new Measurements(values.GetValueOrDefault("raw", "bench-raw.jsonl"));
 
 using var stop = new CancellationTokenSource();

@@ -19,6 +19,12 @@ internal static class Report
         (Figure.CommitsPerSecond, "replicated commits, 64 writers", "/s", false),
         (Figure.MemoryMib, "memory of the managers, three idle nodes, loop_wait 1 (PSS)", "MiB", true),
         (Figure.CpuPercent, "processor time of the managers, three idle nodes, loop_wait 1", "% of a core", true),
+        (Figure.RestPrimary, "`GET /primary` of the leader, 16 connections", "/s", false),
+        (Figure.RestPrimaryP99, "`GET /primary` of the leader, 16 connections, p99", "ms", true),
+        (Figure.RestStatus, "`GET /patroni` of the leader, 16 connections", "/s", false),
+        (Figure.RestCluster, "`GET /cluster` of the leader, 16 connections", "/s", false),
+        (Figure.RestMetrics, "`GET /metrics` of the leader, 16 connections", "/s", false),
+        (Figure.LeasesLostUnderLoad, "leases lost under that load, ttl 3", "", true),
     ];
 
     public static string Write(Measurements measurements, Workplace workplace)

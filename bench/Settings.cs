@@ -19,7 +19,7 @@ internal sealed record Timing(double TtlSeconds, double LoopWaitSeconds, double 
 }
 
 /// <summary>Where the programs are found; an empty path means that the system is not measured.</summary>
-internal sealed record Workplace(string PostgresBin, string PatroniRaft, string RaftDriver, string Patroni, string Etcd);
+internal sealed record Workplace(string PostgresBin, string PatroniRaft, string RaftDriver, string Patroni, string Etcd, string Wrk);
 
 /// <summary>One member of a cluster under test.</summary>
 internal sealed record NodeAddress(string Name, string Directory, int PostgresPort, int ApiPort, int ConsensusPort, int EtcdClientPort)
