@@ -74,7 +74,7 @@ public sealed partial class ActionExecutor(
         StopAction stop => StopAsync(stop.ForHandover, context, cancellation),
         RestartAction restart => RestartAsync(restart, context, cancellation),
         RewindAction rewind => RewindAsync(rewind.Leader, context, cancellation),
-        CloneAction clone => CloneAsync(clone.Source, context, cancellation),
+        CloneAction clone => CloneAsync(clone, context, cancellation),
         RemoveDataAction remove => Task.FromResult(RemoveData(remove.KeepCopy)),
         _ => throw new InvalidOperationException($"{action.Kind} has no executor."),
     };
@@ -220,13 +220,14 @@ public sealed partial class ActionExecutor(
         };
     }
 
-    private async Task<ActionOutcome> CloneAsync(NodeName source, ActionContext context, CancellationToken cancellation)
+    private async Task<ActionOutcome> CloneAsync(CloneAction action, ActionContext context, CancellationToken cancellation)
     {
+        NodeName source = action.Source;
         progress($"cloning from {source}");
         if (instance.Controller.VerifyStopped() is not { } proof) return new("processes of the instance are left");
         if (AddressOf(context.State, source) is not { } address) return new($"the address of {source} is not known");
         CloneResult result = await new Cloner(instance.Settings, instance.Logger<Cloner>()).RunAsync(
-            new(new(source, address, null), proof, null, context.State.SystemIdentifier),
+            new(new(source, address, null), proof, null, context.State.SystemIdentifier, action.BaseBackupOnly),
             done => progress(done.Percent is { } percent ? $"cloning from {source}: {percent} %" : $"cloning from {source}"), cancellation).ConfigureAwait(false);
         return result switch
         {

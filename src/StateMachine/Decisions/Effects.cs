@@ -136,6 +136,8 @@ public sealed record RewindAction(NodeName Leader) : NodeAction
 /// <param name="Source">From whom.</param>
 public sealed record CloneAction(NodeName Source) : NodeAction
 {
+    /// <summary>Whether it is a base backup whatever <c>create_replica_methods</c> says: an operator wants the leader's own data.</summary>
+    public bool BaseBackupOnly { get; init; }
     /// <inheritdoc/>
     public override ActionKind Kind => ActionKind.Clone;
 }

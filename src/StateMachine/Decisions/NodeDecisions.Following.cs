@@ -25,7 +25,7 @@ public static partial class NodeDecisions
             case NoData:
                 return TooSoon(view, ActionKind.Clone)
                     ? Decision.Wait("follow.clone-failed", $"cloning failed: {view.LastAction!.Reason}; it is tried again")
-                    : Decision.Do("follow.clone", $"cloning from {CloneSource(view, lease.Holder)}", new RunAction(new CloneAction(CloneSource(view, lease.Holder))));
+                    : Decision.Do("follow.clone", $"cloning from {CloneSource(view, lease.Holder)}", new RunAction(Clone(view, CloneSource(view, lease.Holder))));
         }
         if (view.State.Settings.Pause && view.Server is ServerStopped)
             return Decision.Wait("pause.no-start", "PostgreSQL is stopped and the cluster is paused");

@@ -61,8 +61,10 @@ public static partial class NodeDecisions
         if (view.Server is not ServerStopped) return Decision.Do(rule, reason, new RunAction(new StopAction(false)));
         if (view.Data is not NoData) return Decision.Do(rule, reason, new RunAction(new RemoveDataAction(false)));
         NodeName source = CloneSource(view, led.Lease.Holder);
-        return Decision.Do(rule, $"{reason}, from {source}", new RunAction(new CloneAction(source)));
+        return Decision.Do(rule, $"{reason}, from {source}", new RunAction(Clone(view, source)));
     }
+
+    private static CloneAction Clone(NodeView view, NodeName source) => new(source) { BaseBackupOnly = view.CloneFromLeader };
 
     private static Decision RefuseClone(string reason) => Decision.Do("operator.reinitialize-refused", reason, new RefuseRequest(reason));
 }

@@ -238,8 +238,8 @@ public sealed class OperatorDecisionTests
         Assert.Equal(new StopAction(false), ActionIn(asked));
         Assert.Equal(new RemoveDataAction(false), ActionIn(asked with { Server = new ServerStopped() }));
         Assert.Equal(new CloneAction(new("c")), ActionIn(asked with { Server = new ServerStopped(), Data = new NoData() }));
-        Assert.Equal(new CloneAction(A), ActionIn(asked with { Server = new ServerStopped(), Data = new NoData(), CloneFromLeader = true }));
-        Assert.Equal(new CloneAction(A), ActionIn(Replica(cluster) with { Server = new ServerStopped(), Data = new NoData(), CloneFromLeader = true }));
+        Assert.Equal(new CloneAction(A) { BaseBackupOnly = true }, ActionIn(asked with { Server = new ServerStopped(), Data = new NoData(), CloneFromLeader = true }));
+        Assert.Equal(new CloneAction(A) { BaseBackupOnly = true }, ActionIn(Replica(cluster) with { Server = new ServerStopped(), Data = new NoData(), CloneFromLeader = true }));
         Assert.Equal(new RemoveDataAction(false), ActionIn(asked with { Server = new ServerStopped(), Data = new UnfinishedData(UnfinishedWork.Clone) }));
 
         Refused(Leader(cluster) with { Request = NodeRequest.Reinitialize }, "I am the leader, can not reinitialize");
