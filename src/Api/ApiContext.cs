@@ -15,6 +15,9 @@ internal sealed class ApiContext(INode node, ApiOptions options)
 
     public ApiOptions Options => options;
 
+    /// <summary>The product's own metrics of this node.</summary>
+    public RaftMetrics RaftMetrics { get; } = new(node.Snapshot.Scope, node.Snapshot.Self.Value);
+
     /// <summary>Ends streams when the host stops.</summary>
     public CancellationToken Stopping { get; set; }
 

@@ -65,6 +65,7 @@ public sealed class ApiHost : IAsyncDisposable
         IPAddress[] addresses = await ResolveAsync(options.Host, cancellation);
         Certificates? certificates = options.Tls is { } tls ? new(tls) : null;
         var api = new ApiContext(node, options);
+        node.Committed += api.RaftMetrics.Committed;
         var access = new AccessControl(api);
         var guard = new RequestGuard(loggers.CreateLogger("Patroni.Raft.Api"));
         guard.Use(SectionReload.Headers(options, node));
@@ -80,6 +81,7 @@ public sealed class ApiHost : IAsyncDisposable
         }
         catch (Exception error)
         {
+            node.Committed -= api.RaftMetrics.Committed;
             await app.DisposeAsync();
             if (Explain(options, error) is { } refusal) throw refusal;
             throw;
@@ -104,6 +106,7 @@ public sealed class ApiHost : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await StopAsync();
+        api.Node.Committed -= api.RaftMetrics.Committed;
         await app.DisposeAsync();
     }
 

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Security.Cryptography;
 using Microsoft.Extensions.Logging;
 using Patroni.Raft.Agent.Node;
@@ -15,6 +16,9 @@ public sealed partial class Proposer(RaftNode raft, ILogger<Proposer> logger)
     private static readonly TimeSpan RefusalPause = TimeSpan.FromMilliseconds(200);
     private long sequence;
 
+    /// <summary>How long a proposal took until its outcome was known; must not block.</summary>
+    public event Action<TimeSpan>? Committed;
+
     /// <summary>A new id; the caller may attach a clock capture to it before it proposes.</summary>
     public CommandId NextId() => new(proposer, (ulong)Interlocked.Increment(ref sequence));
 
@@ -25,7 +29,9 @@ public sealed partial class Proposer(RaftNode raft, ILogger<Proposer> logger)
         byte[] entry = CommandCodec.Encode(new(id, DateTimeOffset.UtcNow.ToUnixTimeMilliseconds(), command));
         try
         {
+            long began = Stopwatch.GetTimestamp();
             ReadOnlyMemory<byte> outcome = await raft.ProposeAsync(new(id.Proposer, id.Sequence), entry, timeout, cancellation).ConfigureAwait(false);
+            Committed?.Invoke(Stopwatch.GetElapsedTime(began));
             Outcome decoded = CommandCodec.DecodeOutcome(outcome.Span);
             // The outcome comes from the Raft leader; whoever reads this node's state next must find it there.
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);

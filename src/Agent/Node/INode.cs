@@ -8,6 +8,9 @@ public interface INode
     /// <summary>The node as of the last turn of the HA loop; never null, never waits.</summary>
     NodeSnapshot Snapshot { get; }
 
+    /// <summary>How long a proposal of this node took until its outcome was known; called on the proposer's thread, must not block.</summary>
+    event Action<TimeSpan>? Committed;
+
     /// <summary>CLOCK_BOOTTIME now, in milliseconds: the clock of <see cref="NodeSnapshot.LeaseDeadlineMs"/>.</summary>
     long NowMs { get; }
 

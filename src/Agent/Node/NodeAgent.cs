@@ -75,6 +75,13 @@ public sealed partial class NodeAgent : INode, IAsyncDisposable
     public NodeSnapshot Snapshot => snapshot;
 
     /// <inheritdoc/>
+    public event Action<TimeSpan>? Committed
+    {
+        add => proposer.Committed += value;
+        remove => proposer.Committed -= value;
+    }
+
+    /// <inheritdoc/>
     public long NowMs => BootClock.NowMs;
 
     /// <summary>Runs until the agent ends; returns the exit code.</summary>

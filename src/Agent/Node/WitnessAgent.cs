@@ -26,6 +26,7 @@ public sealed partial class WitnessAgent : INode, IAsyncDisposable
     private readonly long startedMs = BootClock.NowMs;
     private readonly DiskProbe raftProbe;
     private long lastSeenUnixSeconds;
+    private volatile NodeSnapshot snapshot;
 
     /// <summary>Prepares a witness.</summary>
     public WitnessAgent(ConfigurationStore configuration, ReplicatedCluster cluster, RaftNode raft, ILoggerFactory loggers)
@@ -33,6 +34,7 @@ public sealed partial class WitnessAgent : INode, IAsyncDisposable
         this.configuration = configuration;
         this.cluster = cluster;
         this.raft = raft;
+        snapshot = MakeSnapshot();
         proposer = new(raft, loggers.CreateLogger<Proposer>());
         operations = new(raft, cluster, proposer);
         string raftDirectory = configuration.Current.Raft.DataDirectory;
@@ -41,23 +43,13 @@ public sealed partial class WitnessAgent : INode, IAsyncDisposable
     }
 
     /// <inheritdoc/>
-    public NodeSnapshot Snapshot
+    public NodeSnapshot Snapshot => snapshot;
+
+    /// <inheritdoc/>
+    public event Action<TimeSpan>? Committed
     {
-        get
-        {
-            RaftStatus figures = raft.GetStatus();
-            return new()
-            {
-                Self = configuration.Current.Name,
-                Scope = configuration.Current.Scope,
-                State = cluster.Current.State,
-                Report = new() { ApiUrl = $"{configuration.Current.RestApi.Url}/patroni", AgentVersion = NodeAgent.Version },
-                LastTurnMs = BootClock.NowMs,
-                DcsLastSeenUnixSeconds = Volatile.Read(ref lastSeenUnixSeconds),
-                Raft = RaftViews.Of(figures),
-                IsWitness = true,
-            };
-        }
+        add => proposer.Committed += value;
+        remove => proposer.Committed -= value;
     }
 
     /// <inheritdoc/>
@@ -86,6 +78,7 @@ public sealed partial class WitnessAgent : INode, IAsyncDisposable
             }
             if (raft.LeaderEndPoint is not null) Volatile.Write(ref lastSeenUnixSeconds, DateTimeOffset.UtcNow.ToUnixTimeSeconds());
             if (!applied.State.Peers.TryGetValue(peer.Name, out Peer? known) || known != peer) Post(new RegisterPeer(peer));
+            snapshot = MakeSnapshot();
             long due = now + 1000;
             if (raft.IsLeader)
             {
@@ -153,6 +146,18 @@ public sealed partial class WitnessAgent : INode, IAsyncDisposable
         raft.LeadershipChanged -= OnLeadershipChanged;
         return ValueTask.CompletedTask;
     }
+
+    private NodeSnapshot MakeSnapshot() => new()
+    {
+        Self = configuration.Current.Name,
+        Scope = configuration.Current.Scope,
+        State = cluster.Current.State,
+        Report = new() { ApiUrl = $"{configuration.Current.RestApi.Url}/patroni", AgentVersion = NodeAgent.Version },
+        LastTurnMs = BootClock.NowMs,
+        DcsLastSeenUnixSeconds = lastSeenUnixSeconds,
+        Raft = RaftViews.Of(raft.GetStatus()),
+        IsWitness = true,
+    };
 
     private static Task<OperationResult> NoPostgres() => Task.FromResult(new OperationResult(false, "a witness has no PostgreSQL"));
 

@@ -15,13 +15,14 @@ internal static class MetricsDocument
     public const string ContentType = "text/plain; version=0.0.4; charset=utf-8";
 
     /// <summary>Everything that one snapshot decides.</summary>
-    public static byte[] Build(StatusView view)
+    /// <param name="view">The snapshot.</param>
+    /// <param name="raft">Metrics of the product's own.</param>
+    public static byte[] Build(StatusView view, RaftMetrics raft)
     {
         var text = new StringBuilder(8192);
         var metrics = new Writer(text, Labels(view.Snapshot));
         WritePatroni(metrics, view);
-        WriteRaft(metrics, view);
-        return Encoding.UTF8.GetBytes(text.ToString());
+        return [.. Encoding.UTF8.GetBytes(text.ToString()), .. raft.Write(view.Snapshot)];
     }
 
     /// <summary>What depends on the time of the request.</summary>
@@ -79,19 +80,6 @@ internal static class MetricsDocument
     private const string StateValues =
         "Values: 0=initdb, 1=initdb_failed, 2=custom_bootstrap, 3=custom_bootstrap_failed, 4=creating_replica, 5=running, 6=starting, 7=bootstrap_starting, "
         + "8=start_failed, 9=restarting, 10=restart_failed, 11=stopping, 12=stopped, 13=stop_failed, 14=crashed";
-
-    private static void WriteRaft(Writer metrics, StatusView view)
-    {
-        RaftView raft = view.Snapshot.Raft;
-        metrics.Flag("patroni_raft_leader", "Value is 1 if this node leads the Raft group, 0 otherwise.", raft.Role == "leader");
-        metrics.Flag("patroni_raft_has_leader", "Value is 1 if this node knows a leader of the Raft group, 0 otherwise.", raft.LeaderAddress.Length > 0);
-        metrics.Gauge("patroni_raft_term", "Raft term.", raft.Term.ToString());
-        metrics.Counter("patroni_raft_commit_index", "Highest index of the log known to be committed.", (ulong)Math.Max(0, raft.CommitIndex));
-        metrics.Counter("patroni_raft_applied_index", "Highest index of the log applied here.", (ulong)Math.Max(0, raft.AppliedIndex));
-        metrics.Gauge("patroni_raft_peers", "Number of voters of the Raft group.", raft.Peers.ToString());
-        metrics.Counter("patroni_raft_elections", "Elections of a Raft leader seen since this agent started.", (ulong)Math.Max(0, raft.Elections));
-        metrics.Counter("patroni_raft_events", "Number of the newest significant event.", (ulong)view.State.EventCount);
-    }
 
     /// <summary>2.0.2 gives 020002; what is not a number (a pre-release) ends it.</summary>
     private static string PaddedVersion(string version)

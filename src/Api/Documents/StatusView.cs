@@ -68,7 +68,7 @@ internal sealed class StatusView
     public byte[] History => history ??= Json.PythonJsonWriter.ToBytes(State, HistoryDocument.Write);
     public byte[] Config => config ??= Json.PythonJsonWriter.ToBytes(State.Config.Json, static (writer, json) => writer.Raw(json));
     /// <summary>The metrics without those that depend on the clock.</summary>
-    public byte[] Metrics => metrics ??= MetricsDocument.Build(this);
+    public byte[] Metrics(RaftMetrics raft) => metrics ??= MetricsDocument.Build(this, raft);
 
     /// <summary>The word of the status document's <c>state</c>: Patroni says <c>unknown</c> when PostgreSQL runs but does not answer.</summary>
     public string StateText => Snapshot.Report.State == PostgresState.Running && !Answers ? "unknown" : PostgresText.Of(Snapshot.Report.State);

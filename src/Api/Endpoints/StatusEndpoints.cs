@@ -24,10 +24,10 @@ internal static class StatusEndpoints
     public static void MapMetrics(this IEndpointRouteBuilder routes, ApiContext api) => routes.MapGet("/metrics", (RequestDelegate)(context =>
     {
         StatusView view = api.View;
-        byte[] timed = MetricsDocument.BuildTimed(view, api.Node.NowMs);
-        byte[] all = new byte[view.Metrics.Length + timed.Length];
-        view.Metrics.CopyTo(all, 0);
-        timed.CopyTo(all, view.Metrics.Length);
+        byte[] kept = view.Metrics(api.RaftMetrics), timed = MetricsDocument.BuildTimed(view, api.Node.NowMs);
+        byte[] all = new byte[kept.Length + timed.Length];
+        kept.CopyTo(all, 0);
+        timed.CopyTo(all, kept.Length);
         return Reply.Bytes(context, 200, MetricsDocument.ContentType, all);
     }));
 

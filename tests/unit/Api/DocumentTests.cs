@@ -144,12 +144,26 @@ public sealed class DocumentTests
     }
 
     [Fact]
+    public void The_latency_of_commits_is_a_histogram_of_what_the_node_observed()
+    {
+        var raft = new RaftMetrics("lab", "node0");
+        foreach (double ms in new[] { 0.2, 1.5, 3, 9000 }) raft.Committed(TimeSpan.FromMilliseconds(ms));
+        string[] lines = Text(raft.Write(Snapshot(0))).Split('\n');
+        Assert.Contains("# TYPE patroni_raft_commit_latency_seconds histogram", lines);
+        Assert.Contains("patroni_raft_commit_latency_seconds_count{scope=\"lab\",name=\"node0\"} 4", lines);
+        Assert.Contains("patroni_raft_commit_latency_seconds_bucket{scope=\"lab\",name=\"node0\",le=\"0.004\"} 3", lines);
+        Assert.Contains("patroni_raft_commit_latency_seconds_bucket{scope=\"lab\",name=\"node0\",le=\"+Inf\"} 4", lines);
+        Assert.Contains("patroni_raft_role{role=\"leader\",scope=\"lab\",name=\"node0\"} 1", lines);
+        Assert.Contains("patroni_raft_role{role=\"follower\",scope=\"lab\",name=\"node0\"} 0", lines);
+    }
+
+    [Fact]
     public void Config() => Assert.Equal(RecordedCluster.Config, Text(new StatusView(Snapshot(0)).Config));
 
     [Fact]
     public void Metrics_begin_with_Patronis_text_and_go_on_with_ours()
     {
-        string metrics = Text(new StatusView(Snapshot(0)).Metrics);
+        string metrics = Text(new StatusView(Snapshot(0)).Metrics(new RaftMetrics("lab", "node0")));
         Assert.StartsWith(RecordedMetrics.Leader, metrics);
         Assert.Contains("\n# TYPE patroni_raft_term gauge\npatroni_raft_term{scope=\"lab\",name=\"node0\"} 3\n", metrics);
         string timed = Text(MetricsDocument.BuildTimed(new(Snapshot(0)), 1_000_000));

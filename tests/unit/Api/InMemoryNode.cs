@@ -21,6 +21,8 @@ internal sealed class InMemoryNode : INode
 
     public NodeSnapshot Snapshot => snapshot;
 
+    public event Action<TimeSpan>? Committed;
+
     public long NowMs { get; set; } = 1_000_000;
 
     public bool HasQuorum { get; set; } = true;
@@ -72,6 +74,7 @@ internal sealed class InMemoryNode : INode
     {
         if (!HasQuorum) throw new ClusterUnavailableException("The Raft group has no quorum.");
         Outcome outcome = Do(command);
+        Committed?.Invoke(TimeSpan.FromMilliseconds(3));
         if (outcome.IsAccepted && Reaction is { } reaction) _ = Task.Run(() => reaction(command), CancellationToken.None);
         return Task.FromResult(outcome);
     }
