@@ -1,4 +1,3 @@
-using System.Text.RegularExpressions;
 using Xunit;
 
 namespace Patroni.Raft.IntegrationTests.Api;
@@ -29,23 +28,4 @@ public sealed class ContractTests(ApiCluster api)
 
     [Fact]
     public void The_recordings_are_complete() => Assert.Equal(51, Recording.All.DistinctBy(recording => recording.Title).Count());
-}
-
-/// <summary>The table of differences is the list that the contract test uses.</summary>
-public sealed partial class DifferenceTableTests
-{
-    [Fact]
-    public void The_table_has_a_row_for_every_allowed_difference_and_no_other()
-    {
-        string[] rows = [.. Row().Matches(Repository.Read("docs/compatibility.md")).Select(match => match.Groups[1].Value)];
-        Assert.Equal(rows.Distinct(), rows);
-        Assert.Equal(Difference.All.Select(difference => difference.Id).Distinct().Order(StringComparer.Ordinal), rows.Order(StringComparer.Ordinal));
-    }
-
-    [Fact]
-    public void Every_row_has_a_reason() => Assert.All(
-        Row().Matches(Repository.Read("docs/compatibility.md")), match => Assert.True(match.Groups[2].Value.Trim().Length > 3, $"{match.Groups[1].Value} has no reason"));
-
-    [GeneratedRegex(@"^\| `([a-z0-9-]+)` \|(?:[^|\n]*\|){3}([^|\n]*)\|$", RegexOptions.Multiline)]
-    private static partial Regex Row();
 }

@@ -98,7 +98,7 @@ public sealed class FuzzTests(ApiCluster api, ITestOutputHelper output)
         JsonNode state = await cluster.StateAsync();
         var facts = new JsonObject();
         foreach (string key in (string[])["initialize", "leader", "config", "failover", "history", "peers"]) facts[key] = state[key]?.DeepClone();
-        foreach ((string name, JsonNode? member) in (JsonObject)state["members"]!) facts[$"schedule of {name}"] = member!["report"]?["scheduled_restart_json"]?.DeepClone();
+        foreach ((string name, JsonNode? member) in (JsonObject)state["members"]!) facts[$"schedule of {name}"] = member!["scheduled_restart"]?.DeepClone();
         return facts.ToJsonString();
     }
 

@@ -1,10 +1,22 @@
 using System.Text.Json;
+using Microsoft.OpenApi;
+using Microsoft.OpenApi.Reader;
 using Xunit;
 
 namespace Patroni.Raft.UnitTests.Api;
 
 public sealed class OpenApiTests
 {
+    [Fact]
+    public async Task The_description_is_valid_OpenAPI()
+    {
+        await using ApiFixture api = await ApiFixture.StartAsync();
+        ReadResult read = OpenApiDocument.Parse((await api.SendAsync("GET", "/openapi.json")).Text, "json");
+        Assert.Empty(read.Diagnostic!.Errors);
+        Assert.Empty(read.Diagnostic.Warnings);
+        Assert.Equal(OpenApiSpecVersion.OpenApi3_0, read.Diagnostic.SpecificationVersion);
+    }
+
     [Fact]
     public async Task The_description_has_every_route_and_no_other()
     {
