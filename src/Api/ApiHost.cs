@@ -123,6 +123,7 @@ public sealed class ApiHost : IAsyncDisposable
         app.MapOperations(api, access);
         app.MapEvents(api);
         app.MapRaft(api, access);
+        app.MapRemoval(api, access);
         app.MapOpenApi();
     }
 

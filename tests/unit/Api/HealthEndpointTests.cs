@@ -90,7 +90,7 @@ public sealed class HealthEndpointTests
 
     [Theory]
     [InlineData("POST", "/patroni", 405)]
-    [InlineData("DELETE", "/cluster", 405)]
+    [InlineData("DELETE", "/history", 405)]
     [InlineData("POST", "/no-such-path", 405)]
     public async Task Methods_that_a_path_does_not_have(string method, string path, int expected)
     {
