@@ -1,3 +1,4 @@
 using Patroni.Raft.Cli;
+using Patroni.Raft.Cli.Parsing;
 
-return await CommandLine.RunAsync(args, Terminal.Process).ConfigureAwait(false);
+return await CommandLine.RunAsync(args, Terminal.Process, ProgramName.Current).ConfigureAwait(false);

@@ -1,7 +1,4 @@
-using System.Net;
 using System.Net.Http.Headers;
-using System.Net.Security;
-using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json;
 using Patroni.Raft.Agent.Configuration;
@@ -37,40 +34,93 @@ public sealed record ApiAnswer(int Status, string Body, string? ETag = null)
 }
 
 /// <summary>
-/// Speaks to the nodes' REST APIs. Any node will do: a request goes to the next node when one cannot be reached. A request that
-/// changes something is never sent twice once a connection stood, because its outcome is then unknown.
+/// Speaks to the nodes' REST APIs. Any node will do: reads are answered by the first that can, and a dead or hung one costs a fraction
+/// of a second. A request that changes something goes to a node that was seen to answer, and is never sent twice once a connection
+/// stood, because its outcome is then unknown.
 /// </summary>
 public sealed class ApiClient : IDisposable
 {
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan ReadTimeout = TimeSpan.FromSeconds(5);
 
+    // A node in good health answers within milliseconds; the next one need not wait for the timeout of this one.
+    private static readonly TimeSpan NextStarts = TimeSpan.FromMilliseconds(250);
+
     // A switchover or restart answers when it is done.
     private static readonly TimeSpan ChangeTimeout = TimeSpan.FromMinutes(10);
 
     private readonly HttpClient _http;
-    private readonly BasicCredentials? _credentials;
+    private readonly AuthenticationHeaderValue? _credentials;
     private readonly List<Uri> _nodes;
+    private readonly string _origin;
 
     /// <summary>A client for these nodes.</summary>
+    /// <param name="nodes">Base addresses, most likely first.</param>
+    /// <param name="ctl">Credentials and certificates.</param>
+    /// <param name="insecure">Whether certificates of nodes are not verified.</param>
+    /// <param name="origin">Where the addresses come from, for the sentence that says that none of them answers.</param>
     /// <exception cref="CliException">A certificate file cannot be read.</exception>
-    public ApiClient(IEnumerable<Uri> nodes, CtlSettings ctl, bool insecure)
+    public ApiClient(IEnumerable<Uri> nodes, CtlSettings ctl, bool insecure, string origin)
     {
         _nodes = [.. nodes];
-        _credentials = ctl.Authentication;
-        var handler = new SocketsHttpHandler
+        _origin = origin;
+        _credentials = ctl.Authentication is { } c ? new("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{c.Username}:{c.Password}"))) : null;
+        _http = new HttpClient(new SocketsHttpHandler
         {
             ConnectTimeout = ConnectTimeout,
             AllowAutoRedirect = false,
             UseProxy = false, // Nodes are neighbours; a proxy for the internet does not know them.
-            SslOptions = Tls(ctl, insecure || ctl.Insecure),
+            SslOptions = ClientTls.Of(ctl, insecure || ctl.Insecure),
+        })
+        {
+            Timeout = Timeout.InfiniteTimeSpan,
         };
-        _http = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan };
     }
 
-    /// <summary>Reads from the first node that answers.</summary>
+    /// <summary>Reads from the first node that answers; that one is asked first from now on.</summary>
     /// <exception cref="CliException">No node can be reached.</exception>
-    public Task<ApiAnswer> GetAsync(string path, CancellationToken stop) => FirstAsync(_nodes, HttpMethod.Get, path, null, ReadTimeout, stop);
+    public async Task<ApiAnswer> GetAsync(string path, CancellationToken stop)
+    {
+        using var decided = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        var asked = new List<(Uri Node, Task<ApiAnswer> Answer)>();
+        var failures = new SortedDictionary<int, string>();
+        try
+        {
+            while (true)
+            {
+                if (asked.Count < _nodes.Count)
+                {
+                    var node = _nodes[asked.Count];
+                    asked.Add((node, SendAsync(node, HttpMethod.Get, path, null, ReadTimeout, decided.Token)));
+                }
+
+                var open = asked.Where((_, i) => !failures.ContainsKey(i)).ToList();
+                if (open.Count == 0)
+                {
+                    throw NoNode(failures.Values);
+                }
+
+                var patience = asked.Count < _nodes.Count ? Task.Delay(NextStarts, decided.Token) : Task.Delay(Timeout.Infinite, decided.Token);
+                var first = await Task.WhenAny(open.Select(o => o.Answer).Append(patience)).ConfigureAwait(false);
+                stop.ThrowIfCancellationRequested();
+                var index = asked.FindIndex(a => a.Answer == first);
+                if (index >= 0 && first.IsCompletedSuccessfully)
+                {
+                    Prefer(asked[index].Node);
+                    return await asked[index].Answer.ConfigureAwait(false);
+                }
+
+                if (index >= 0)
+                {
+                    failures[index] = $"{Name(asked[index].Node)} ({Reason(first.Exception!.InnerException!, ReadTimeout)})";
+                }
+            }
+        }
+        finally
+        {
+            await decided.CancelAsync().ConfigureAwait(false);
+        }
+    }
 
     /// <summary>Reads from one node; <c>null</c> when it cannot be reached.</summary>
     public async Task<ApiAnswer?> TryGetAsync(Uri node, string path, CancellationToken stop)
@@ -85,15 +135,53 @@ public sealed class ApiClient : IDisposable
         }
     }
 
-    /// <summary>Sends a change to <paramref name="preferred"/>, else to the next node that can be reached.</summary>
+    /// <summary>Asks all nodes at once and turns to the first in their order whose answer suits; false when none does.</summary>
+    public async Task<bool> PreferAsync(string path, Func<ApiAnswer, bool> suits, CancellationToken stop)
+    {
+        var nodes = _nodes.ToList();
+        var answers = await Task.WhenAll(nodes.Select(n => TryGetAsync(n, path, stop))).ConfigureAwait(false);
+        var index = Array.FindIndex(answers, a => a is not null && suits(a));
+        if (index >= 0)
+        {
+            Prefer(nodes[index]);
+        }
+
+        return index >= 0;
+    }
+
+    /// <summary>Sends a change to <paramref name="preferred"/>, else to the next node that answers.</summary>
     /// <exception cref="CliException">No node can be reached, or the outcome is unknown.</exception>
-    public Task<ApiAnswer> ChangeAsync(Uri? preferred, HttpMethod method, string path, SettingValue? body, CancellationToken stop, string? ifMatch = null) =>
-        FirstAsync(preferred is null ? _nodes : _nodes.Where(n => n != preferred).Prepend(preferred), method, path, body, ChangeTimeout, stop, ifMatch);
+    public async Task<ApiAnswer> ChangeAsync(Uri? preferred, HttpMethod method, string path, SettingValue? body, CancellationToken stop, string? ifMatch = null)
+    {
+        var failures = new List<string>();
+        foreach (var node in preferred is null ? _nodes.ToList() : [preferred, .. _nodes.Where(n => n != preferred)])
+        {
+            try
+            {
+                return await ChangeAtAsync(node, method, path, body, ifMatch, stop).ConfigureAwait(false);
+            }
+            catch (UnreachableException e)
+            {
+                failures.Add($"{Name(node)} ({e.Message})");
+            }
+        }
+
+        throw NoNode(failures);
+    }
 
     /// <summary>Sends a change to this node only.</summary>
     /// <exception cref="CliException">It cannot be reached, or the outcome is unknown.</exception>
-    public Task<ApiAnswer> ChangeOnlyAsync(Uri node, HttpMethod method, string path, SettingValue? body, CancellationToken stop) =>
-        FirstAsync([node], method, path, body, ChangeTimeout, stop);
+    public async Task<ApiAnswer> ChangeOnlyAsync(Uri node, HttpMethod method, string path, SettingValue? body, CancellationToken stop)
+    {
+        try
+        {
+            return await ChangeAtAsync(node, method, path, body, null, stop).ConfigureAwait(false);
+        }
+        catch (UnreachableException e)
+        {
+            throw new CliException($"{Name(node)} cannot be reached ({e.Message})");
+        }
+    }
 
     /// <summary>The nodes known so far, in the order in which they are tried.</summary>
     public IReadOnlyList<Uri> Nodes => [.. _nodes];
@@ -107,7 +195,7 @@ public sealed class ApiClient : IDisposable
         limit.CancelAfter(ReadTimeout);
         using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(node, path));
         request.Headers.Accept.ParseAdd("text/event-stream");
-        request.Headers.Authorization = Authorization;
+        request.Headers.Authorization = _credentials;
         try
         {
             var answer = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, limit.Token).ConfigureAwait(false);
@@ -125,32 +213,30 @@ public sealed class ApiClient : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _http.Dispose();
 
-    private async Task<ApiAnswer> FirstAsync(IEnumerable<Uri> nodes, HttpMethod method, string path, SettingValue? body, TimeSpan timeout, CancellationToken stop, string? ifMatch = null)
+    // A hung node still takes connections and even requests. It is asked something harmless first, so that its silence is no unknown outcome.
+    private async Task<ApiAnswer> ChangeAtAsync(Uri node, HttpMethod method, string path, SettingValue? body, string? ifMatch, CancellationToken stop)
     {
-        var failures = new List<string>();
-        foreach (var node in nodes.ToList())
+        try
         {
-            try
-            {
-                return await SendAsync(node, method, path, body, timeout, stop, ifMatch).ConfigureAwait(false);
-            }
-            catch (HttpRequestException e) when (method == HttpMethod.Get || e.HttpRequestError is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError)
-            {
-                failures.Add($"{Name(node)} ({Reason(e)})");
-            }
-            catch (TimeoutException) when (method == HttpMethod.Get)
-            {
-                failures.Add($"{Name(node)} (no answer within {timeout.TotalSeconds:0} s)");
-            }
-            catch (Exception e) when (e is HttpRequestException or TimeoutException)
-            {
-                throw new CliException($"{Name(node)} took the request and did not answer; its outcome is unknown - look at 'list' before trying again");
-            }
+            await SendAsync(node, HttpMethod.Head, "/liveness", null, ReadTimeout, stop).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is HttpRequestException or TimeoutException)
+        {
+            throw new UnreachableException(Reason(e, ReadTimeout));
         }
 
-        throw new CliException(failures.Count == 0
-            ? "no node is known: give a configuration file with -c, or addresses with -d http://host:8008"
-            : "no node can be reached: " + string.Join(", ", failures));
+        try
+        {
+            return await SendAsync(node, method, path, body, ChangeTimeout, stop, ifMatch).ConfigureAwait(false);
+        }
+        catch (HttpRequestException e) when (e.HttpRequestError is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError)
+        {
+            throw new UnreachableException(Reason(e, ChangeTimeout));
+        }
+        catch (Exception e) when (e is HttpRequestException or TimeoutException)
+        {
+            throw new CliException($"{Name(node)} took the request and did not answer; its outcome is unknown - look at 'list' before trying again");
+        }
     }
 
     private async Task<ApiAnswer> SendAsync(Uri node, HttpMethod method, string path, SettingValue? body, TimeSpan timeout, CancellationToken stop, string? ifMatch = null)
@@ -158,12 +244,8 @@ public sealed class ApiClient : IDisposable
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(stop);
         limit.CancelAfter(timeout);
         using var request = new HttpRequestMessage(method, new Uri(node, path));
-        if (body is not null)
-        {
-            request.Content = new StringContent(SettingJson.Write(body), Encoding.UTF8, "application/json");
-        }
-
-        request.Headers.Authorization = Authorization;
+        request.Content = body is null ? null : new StringContent(SettingJson.Write(body), Encoding.UTF8, "application/json");
+        request.Headers.Authorization = _credentials;
         if (ifMatch is not null)
         {
             request.Headers.TryAddWithoutValidation("If-Match", ifMatch);
@@ -181,53 +263,31 @@ public sealed class ApiClient : IDisposable
         }
     }
 
-    private AuthenticationHeaderValue? Authorization =>
-        _credentials is { } c ? new("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{c.Username}:{c.Password}"))) : null;
-
     private static HttpRequestException Refused(HttpResponseMessage answer, string path)
     {
         using (answer) return new HttpRequestException($"GET {path} was answered {(int)answer.StatusCode}");
     }
 
+    private void Prefer(Uri node)
+    {
+        _nodes.Remove(node);
+        _nodes.Insert(0, node);
+    }
+
+    private CliException NoNode(IReadOnlyCollection<string> failures) => new(failures.Count == 0
+        ? $"no node is known: {_origin}"
+        : $"no node can be reached: {string.Join(", ", failures)}{(_origin.Length == 0 ? "" : $"; addresses from {_origin}")}");
+
     private static string Name(Uri node) => node.GetLeftPart(UriPartial.Authority);
 
-    private static string Reason(HttpRequestException e) => e.InnerException switch
+    private static string Reason(Exception e, TimeSpan timeout) => (e, e.InnerException) switch
     {
-        System.Security.Authentication.AuthenticationException tls => "TLS: " + (tls.InnerException ?? tls).Message,
-        { } inner => inner.Message,
-        null => e.Message,
+        (TimeoutException, _) => $"no answer within {timeout.TotalSeconds:0} s",
+        (_, System.Security.Authentication.AuthenticationException tls) => "TLS: " + (tls.InnerException ?? tls).Message,
+        (_, { } inner) => inner.Message,
+        _ => e.Message,
     };
 
-    private static SslClientAuthenticationOptions Tls(CtlSettings ctl, bool insecure)
-    {
-        var options = new SslClientAuthenticationOptions();
-        try
-        {
-            if (ctl.CertFile is { } certificate)
-            {
-                var read = ctl.KeyFilePassword is { } password
-                    ? X509Certificate2.CreateFromEncryptedPemFile(certificate, password, ctl.KeyFile ?? certificate)
-                    : X509Certificate2.CreateFromPemFile(certificate, ctl.KeyFile ?? certificate);
-                options.ClientCertificates = [read];
-            }
-
-            if (insecure)
-            {
-                options.RemoteCertificateValidationCallback = static (_, _, _, _) => true;
-            }
-            else if (ctl.CaCert is { } file)
-            {
-                var roots = new X509Certificate2Collection();
-                roots.ImportFromPemFile(file);
-                options.CertificateChainPolicy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
-                options.CertificateChainPolicy.CustomTrustStore.AddRange(roots);
-            }
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or System.Security.Cryptography.CryptographicException)
-        {
-            throw new CliException($"a certificate of the ctl section cannot be read: {e.Message}");
-        }
-
-        return options;
-    }
+    // Nothing was sent that could have changed something.
+    private sealed class UnreachableException(string message) : Exception(message);
 }

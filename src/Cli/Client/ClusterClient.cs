@@ -1,22 +1,22 @@
 using System.Collections.Immutable;
-using Patroni.Raft.Agent.Configuration;
 using Patroni.Raft.StateMachine;
 
 namespace Patroni.Raft.Cli.Client;
 
-/// <summary>Where the command line's options point to.</summary>
-/// <param name="ConfigFile"><c>-c</c>.</param>
-/// <param name="Addresses"><c>-d</c>.</param>
-/// <param name="Insecure"><c>-k</c>.</param>
-public sealed record ClientOptions(string? ConfigFile, string? Addresses, bool Insecure);
-
 /// <summary>The cluster as a client sees it.</summary>
 public sealed class ClusterClient : IDisposable
 {
-    private ClusterClient(ApiClient api, string? scope)
+    private readonly Action<string> _warn;
+
+    /// <summary>A client for the nodes that were found.</summary>
+    /// <param name="found">Where they are.</param>
+    /// <param name="insecure">Whether certificates of nodes are not verified.</param>
+    /// <param name="warn">Gets what the user must know about an answer.</param>
+    public ClusterClient(FoundCluster found, bool insecure, Action<string> warn)
     {
-        Api = api;
-        Scope = scope;
+        Api = new ApiClient(found.Urls, found.Ctl, insecure, found.Origin);
+        Scope = found.Scope;
+        _warn = warn;
     }
 
     /// <summary>The nodes.</summary>
@@ -25,33 +25,16 @@ public sealed class ClusterClient : IDisposable
     /// <summary>Name of the cluster in the configuration; <c>null</c> when only addresses were given.</summary>
     public string? Scope { get; }
 
-    /// <summary>Finds the cluster: -d, else -c, else PATRONICTL_CONFIG_FILE, else ~/.config/patroni/patronictl.yaml, else the environment.</summary>
-    /// <exception cref="CliException">The file is missing or wrong, or an address is none.</exception>
-    public static ClusterClient Open(ClientOptions options)
-    {
-        var environment = ConfigurationRequest.ProcessEnvironment();
-        var path = options.ConfigFile ?? environment.GetValueOrDefault("PATRONICTL_CONFIG_FILE");
-        if (path is not null && !File.Exists(path) && !Directory.Exists(path))
-        {
-            throw new CliException($"Provided config file {path} not existing or no read rights. Check the -c/--config-file parameter");
-        }
-
-        var usual = Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".config", "patroni", "patronictl.yaml");
-        path ??= File.Exists(usual) ? usual : null;
-        var (configuration, problems) = ClientConfiguration.Load(path, environment, Environment.CurrentDirectory);
-        if (configuration is null)
-        {
-            throw new CliException(string.Join('\n', problems));
-        }
-
-        var given = (options.Addresses ?? environment.GetValueOrDefault("DCS_URL") ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(Address).ToImmutableArray();
-        return new ClusterClient(new ApiClient(given.IsEmpty ? configuration.Urls : given, configuration.Ctl, options.Insecure), configuration.Scope);
-    }
-
-    /// <summary>Reads the cluster from the first node that answers.</summary>
+    /// <summary>Reads the cluster from the first node that answers and is in touch with the others.</summary>
     /// <exception cref="CliException">No node answers, or the answer is none of this product.</exception>
     public async Task<ClusterView> ReadAsync(CancellationToken stop)
     {
+        var status = (await Api.GetAsync("/patroni", stop).ConfigureAwait(false)).Json as SettingMap;
+        if (IsCutOff(status) && !await Api.PreferAsync("/patroni", answer => answer.Json is SettingMap other && !IsCutOff(other), stop).ConfigureAwait(false))
+        {
+            _warn("no node that answers has contact with a majority of the group; this is what they knew last");
+        }
+
         var answer = await Api.GetAsync("/cluster", stop).ConfigureAwait(false);
         if (answer.Json is not SettingMap cluster || !answer.IsSuccess)
         {
@@ -60,18 +43,27 @@ public sealed class ClusterClient : IDisposable
 
         var view = ClusterView.From(cluster, null);
         Api.Learn(view.Members.Select(ClusterView.Api).OfType<Uri>());
-        view = ClusterView.From(cluster, await SystemIdentifierAsync(view, stop).ConfigureAwait(false));
+        view = ClusterView.From(cluster, Identifier(status) ?? await LeadersIdentifierAsync(view, stop).ConfigureAwait(false));
         return view with { Scope = view.Scope.Length > 0 ? view.Scope : Scope ?? "" };
     }
 
-    // The first node may have no PostgreSQL (yet); the leader surely has one.
-    private async Task<string?> SystemIdentifierAsync(ClusterView view, CancellationToken stop)
+    /// <summary>The dynamic configuration.</summary>
+    /// <exception cref="CliException">There is none yet.</exception>
+    public async Task<SettingMap> ConfigAsync(CancellationToken stop) => (await VersionedConfigAsync(stop).ConfigureAwait(false)).Document;
+
+    /// <summary>The dynamic configuration and its version.</summary>
+    /// <exception cref="CliException">There is none yet.</exception>
+    public async Task<(SettingMap Document, string? Version)> VersionedConfigAsync(CancellationToken stop)
     {
-        static string? Of(ApiAnswer? answer) => SettingReader.Text((answer?.Json as SettingMap)?["database_system_identifier"]);
-        var identifier = Of(await Api.GetAsync("/patroni", stop).ConfigureAwait(false));
-        return identifier ?? (view.Leader is { } leader && ClusterView.Api(leader) is { } api
-            ? Of(await Api.TryGetAsync(api, "/patroni", stop).ConfigureAwait(false)) : null);
+        var answer = await Api.GetAsync("/config", stop).ConfigureAwait(false);
+        return answer.IsSuccess && answer.Json is SettingMap document
+            ? (document, answer.ETag)
+            : throw new CliException($"The config key does not exist in the cluster{(Scope is null ? "" : " " + Scope)} (GET /config answered {answer.Status})");
     }
+
+    /// <summary>The interval of the nodes' loops.</summary>
+    public async Task<long> LoopWaitMsAsync(CancellationToken stop) =>
+        DynamicConfiguration.ReadAccepted(SettingJson.Write(await ConfigAsync(stop).ConfigureAwait(false))).LoopWaitMs;
 
     /// <summary>Refuses a cluster name on the command line that is not this cluster's.</summary>
     /// <exception cref="CliException">The names differ.</exception>
@@ -86,11 +78,12 @@ public sealed class ClusterClient : IDisposable
     /// <inheritdoc/>
     public void Dispose() => Api.Dispose();
 
-    private static Uri Address(string text)
-    {
-        var full = text.Contains("://", StringComparison.Ordinal) ? text : "http://" + text;
-        return Uri.TryCreate(full, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https"
-            ? new Uri(uri!.GetLeftPart(UriPartial.Authority))
-            : throw new CliException($"'{text}' is no address of a REST API; write http://host:8008", 2);
-    }
+    // A node that knows no leader of the group tells the past. One that says nothing about it is another product, and is believed.
+    private static bool IsCutOff(SettingMap? status) => status?["raft"] is SettingMap raft && raft.Entries.Any(e => e.Key == "leader") && raft["leader"] is SettingNull or null;
+
+    private static string? Identifier(SettingMap? status) => SettingReader.Text(status?["database_system_identifier"]);
+
+    // The first node may have no PostgreSQL (yet); the leader surely has one.
+    private async Task<string?> LeadersIdentifierAsync(ClusterView view, CancellationToken stop) => view.Leader is { } leader && ClusterView.Api(leader) is { } api
+        ? Identifier((await Api.TryGetAsync(api, "/patroni", stop).ConfigureAwait(false))?.Json as SettingMap) : null;
 }

@@ -33,8 +33,8 @@ public static class MemberTable
 
     private static readonly string[] RightAligned = ["Receive LSN", "Replay LSN", "Lag", "TL"];
 
-    /// <summary>The text, ending with a line break.</summary>
-    public static string Render(ClusterView view, MemberFormat format, bool extended)
+    /// <summary>The text, ending with a line break; in colors when the reader is a terminal.</summary>
+    public static string Render(ClusterView view, MemberFormat format, bool extended, bool colors = false)
     {
         var members = format == MemberFormat.Topology ? Topology.Order(view.Members) : [.. view.Members.Select(m => (ClusterView.Name(m), m))];
         var columns = Columns.Concat(Extended.Where(c => extended || view.Members.Any(m => m["host"] is not null && IsSet(m[Key(c)])))).ToArray();
@@ -45,14 +45,26 @@ public static class MemberTable
             MemberFormat.Json => PythonJson.Write(Objects(columns, rows)) + "\n",
             MemberFormat.Yaml => YamlText.Block(Objects(columns, rows)) + "\n",
             MemberFormat.Tsv => string.Concat(rows.Select(r => r.Select(v => Text(v, format)).ToArray()).Prepend(columns).Select(r => string.Join('\t', r) + "\n")),
-            _ => Framed(view, columns, rows, format) + ServiceInfo(view.Document),
+            _ => Framed(view, columns, rows, format, colors) + ServiceInfo(view.Document),
         };
     }
 
-    private static string Framed(ClusterView view, string[] columns, List<SettingValue[]> rows, MemberFormat format) => PrettyTable.Draw(
+    private static string Framed(ClusterView view, string[] columns, List<SettingValue[]> rows, MemberFormat format, bool colors) => PrettyTable.Draw(
         $" Cluster: {view.Scope} ({view.SystemIdentifier}) ",
         [.. columns.Skip(1).Select(c => c is "Receive Lag" or "Replay Lag" ? "Lag" : c).Select(c => (c, RightAligned.Contains(c) ? Align.Right : Align.Left))],
-        [.. rows.Select(r => r.Skip(1).Select(v => Text(v, format)).ToArray())]) + "\n";
+        [.. rows.Select(r => r.Skip(1).Select(v => Text(v, format)).ToArray())],
+        colors ? (row, column) => Color(columns[column + 1], Text(rows[row][column + 1], format)) : null) + "\n";
+
+    private static Paint Color(string column, string value) => (column, value) switch
+    {
+        ("Role", "Leader" or "Standby Leader") => Paint.Strong,
+        ("State", "running" or "streaming") => Paint.Good,
+        ("State", "in archive recovery" or "starting" or "restarting" or "stopping" or "creating replica") => Paint.Notice,
+        ("State", _) => Paint.Bad,
+        ("Receive LSN" or "Replay LSN", "unknown") => Paint.Notice,
+        ("Pending restart", "*") => Paint.Notice,
+        _ => Paint.None,
+    };
 
     private static SettingList Objects(string[] columns, List<SettingValue[]> rows) => new([.. rows.Select(r => new SettingMap(
         [.. columns.Zip(r).Where(c => Text(c.Second, MemberFormat.Json).Length > 0).Select(c => new SettingEntry(c.First, c.Second, 0))]))]);

@@ -18,7 +18,11 @@ public enum Align
 public static class PrettyTable
 {
     /// <summary>Draws a table; ends without a line break.</summary>
-    public static string Draw(string title, IReadOnlyList<(string Name, Align Align)> columns, IReadOnlyList<IReadOnlyList<string>> rows)
+    /// <param name="title">Written into the first line; empty for none.</param>
+    /// <param name="columns">Names and places.</param>
+    /// <param name="rows">One value for each column.</param>
+    /// <param name="paint">Colors of a value by row and column; <c>null</c> for plain text.</param>
+    public static string Draw(string title, IReadOnlyList<(string Name, Align Align)> columns, IReadOnlyList<IReadOnlyList<string>> rows, Func<int, int, Paint>? paint = null)
     {
         var widths = columns.Select((c, i) => rows.Select(r => Lines(r[i]).Max(l => l.Length)).Append(c.Name.Length).Max()).ToArray();
         var rule = "+" + string.Concat(widths.Select(w => new string('-', w + 2) + "+"));
@@ -29,7 +33,8 @@ public static class PrettyTable
         text.Append(rule).Append('\n');
         for (var i = 0; i < rows.Count; i++)
         {
-            Append(text, columns, widths, rows[i]);
+            var row = i;
+            Append(text, columns, widths, rows[i], paint is null ? null : column => paint(row, column));
             if (between && i < rows.Count - 1)
             {
                 text.Append(rule).Append('\n');
@@ -39,7 +44,7 @@ public static class PrettyTable
         return text.Append(rule).ToString();
     }
 
-    private static void Append(StringBuilder text, IReadOnlyList<(string Name, Align Align)> columns, int[] widths, IReadOnlyList<string> row)
+    private static void Append(StringBuilder text, IReadOnlyList<(string Name, Align Align)> columns, int[] widths, IReadOnlyList<string> row, Func<int, Paint>? paint = null)
     {
         var cells = row.Select(Lines).ToArray();
         for (var line = 0; line < cells.Max(c => c.Length); line++)
@@ -47,7 +52,8 @@ public static class PrettyTable
             for (var i = 0; i < cells.Length; i++)
             {
                 var value = line < cells[i].Length ? cells[i][line] : "";
-                text.Append("| ").Append(columns[i].Align == Align.Right ? value.PadLeft(widths[i]) : value.PadRight(widths[i])).Append(' ');
+                var placed = columns[i].Align == Align.Right ? value.PadLeft(widths[i]) : value.PadRight(widths[i]);
+                text.Append("| ").Append(paint is null ? placed : paint(i).On(placed)).Append(' ');
             }
 
             text.Append("|\n");

@@ -44,6 +44,16 @@ public static class UnifiedDiff
         }
     }
 
+    /// <summary>The color of a line of a diff on a terminal.</summary>
+    public static Paint ColorOf(string line) => line switch
+    {
+        ['-', '-', '-', ..] or ['+', '+', '+', ..] => Paint.Strong,
+        ['-', ..] => Paint.Bad,
+        ['+', ..] => Paint.Good,
+        ['@', ..] => Paint.Place,
+        _ => Paint.None,
+    };
+
     // Line numbers start at 1; a single line has no length, an empty range names the line before it.
     private static string Range(int start, int length) => length switch
     {

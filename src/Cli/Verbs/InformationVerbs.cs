@@ -45,29 +45,25 @@ internal static class InformationVerbs
     private static Command VersionOf(ClientOptionSet client, Terminal terminal)
     {
         var name = ClusterVerb.ClusterName();
-        var members = new Argument<string[]>("MEMBER_NAMES") { Description = "Names of members; all without any", Arity = ArgumentArity.ZeroOrMore };
-        var command = new Command("version", "Output version of this command or of running nodes") { name, members, ClusterVerb.Group() };
+        var members = ClusterVerb.MemberNames();
+        var command = new Command("version", "Output version of patronictl command or a running Patroni instance") { name, members, ClusterVerb.Group() };
         command.SetAction(async (parsed, stop) =>
         {
             terminal.Output.WriteLine("patronictl version " + CommandLine.Version);
-            using var cluster = client.Open(parsed);
-            if (parsed.GetValue(name) is null && cluster.Scope is null)
+            if (parsed.GetValue(name) is not { } wantedCluster)
             {
-                return 0;
+                return 0; // Only a cluster that is named is asked, as in patronictl.
             }
 
             terminal.Output.WriteLine();
-            var view = await cluster.ReadAsync(stop).ConfigureAwait(false);
-            ClusterClient.CheckName(parsed.GetValue(name), view);
+            var (cluster, view) = await ClusterVerb.OpenAsync(client, parsed, wantedCluster, stop).ConfigureAwait(false);
+            using var opened = cluster;
             var wanted = parsed.GetValue(members) ?? [];
-            foreach (var member in view.Members.Where(m => ClusterView.Api(m) is not null && (wanted.Length == 0 || wanted.Contains(ClusterView.Name(m)))))
+            var asked = view.Members.Where(m => ClusterView.Api(m) is not null && (wanted.Length == 0 || wanted.Contains(ClusterView.Name(m)))).ToList();
+            var answers = await Task.WhenAll(asked.Select(m => cluster.Api.TryGetAsync(ClusterView.Api(m)!, "/patroni", stop))).ConfigureAwait(false);
+            foreach (var (member, answer) in asked.Zip(answers))
             {
-                var answer = await cluster.Api.TryGetAsync(ClusterView.Api(member)!, "/patroni", stop).ConfigureAwait(false);
-                var status = answer?.Json as SettingMap;
-                var postgres = SettingReader.Integer(status?["server_version"]) is { } number and > 0 ? " PostgreSQL " + PostgresVersion(number) : "";
-                terminal.Output.WriteLine(status is null
-                    ? $"{ClusterView.Name(member)}: failed to get version: no answer"
-                    : $"{ClusterView.Name(member)}: Patroni {SettingReader.Text(status.Find("patroni.version"))}{postgres}");
+                terminal.Output.WriteLine($"{ClusterView.Name(member)}: {Versions(answer?.Json as SettingMap)}");
             }
 
             return 0;
@@ -75,11 +71,17 @@ internal static class InformationVerbs
         return command;
     }
 
+    private static string Versions(SettingMap? status)
+    {
+        var postgres = SettingReader.Integer(status?["server_version"]) is { } number and > 0 ? " PostgreSQL " + PostgresVersion(number) : "";
+        return status is null ? "failed to get version: no answer" : $"Patroni {SettingReader.Text(status.Find("patroni.version"))}{postgres}";
+    }
+
     private static Command Dsn(ClientOptionSet client, Terminal terminal)
     {
         var name = ClusterVerb.ClusterName();
         var role = MemberSelection.RoleOption("Give a dsn of any member with this role");
-        var member = new Option<string?>("--member", "-m") { Description = "Generate a dsn for this member", HelpName = "NAME" };
+        var member = new Option<string?>("--member", "-m") { Description = "Generate a dsn for this member" };
         var command = new Command("dsn", "Generate a dsn for the provided member, defaults to a dsn of the leader") { name, role, member, ClusterVerb.Group() };
         command.SetAction(async (parsed, stop) =>
         {
@@ -88,9 +90,8 @@ internal static class InformationVerbs
                 throw new CliException("--role and --member are mutually exclusive options");
             }
 
-            using var cluster = client.Open(parsed);
-            var view = await cluster.ReadAsync(stop).ConfigureAwait(false);
-            ClusterClient.CheckName(parsed.GetValue(name), view);
+            var (cluster, view) = await ClusterVerb.OpenAsync(client, parsed, parsed.GetValue(name), stop).ConfigureAwait(false);
+            using var opened = cluster;
             var named = parsed.GetValue(member);
             var candidates = MemberSelection.WithRole(view, named is null ? parsed.GetValue(role) ?? "leader" : "any");
             var found = view.Members.FirstOrDefault(m => candidates.Contains(ClusterView.Name(m)) && (named is null || ClusterView.Name(m) == named))

@@ -1,17 +1,15 @@
 using System.CommandLine;
 using Patroni.Raft.Cli.Client;
+using Patroni.Raft.Cli.Parsing;
+using Patroni.Raft.StateMachine;
 
 namespace Patroni.Raft.Cli.Verbs;
 
 /// <summary>Which members an operation is for, asked and refused in patronictl's way.</summary>
 internal static class MemberSelection
 {
-    public static Option<string?> RoleOption(string description)
-    {
-        var option = new Option<string?>("--role", "-r") { Description = description + ": leader, primary, standby-leader, replica, standby or any", HelpName = "ROLE" };
-        option.AcceptOnlyFromAmong("leader", "primary", "standby-leader", "replica", "standby", "any");
-        return option;
-    }
+    public static Option<string?> RoleOption(string description) =>
+        new Option<string?>("--role", "-r") { Description = description }.OneOf("leader", "primary", "standby-leader", "replica", "standby", "any");
 
     /// <summary>Members with a role; leader kinds name at most one.</summary>
     public static IReadOnlyList<string> WithRole(ClusterView view, string role)
@@ -73,10 +71,36 @@ internal static class MemberSelection
         }
     }
 
+    /// <summary>A member that was chosen from this view.</summary>
+    public static SettingMap Find(ClusterView view, string name) => view.Members.First(m => ClusterView.Name(m) == name);
+
+    /// <summary>Does something on one member after the other. One that cannot be asked is reported and does not keep the others from it.</summary>
+    public static async Task ForEachAsync(IReadOnlyList<string> members, Func<string, Task> action, string name, Terminal terminal)
+    {
+        var failed = 0;
+        foreach (var member in members)
+        {
+            try
+            {
+                await action(member).ConfigureAwait(false);
+            }
+            catch (CliException e) when (e.Message != "Aborted!")
+            {
+                terminal.Output.WriteLine($"Failed: {name} for member {member}, {e.Message}");
+                failed++;
+            }
+        }
+
+        if (failed > 0)
+        {
+            throw new CliException($"{failed} of {members.Count} members did not answer");
+        }
+    }
+
     /// <summary>The API of a member by name.</summary>
     /// <exception cref="CliException">It has none.</exception>
     public static Uri Api(ClusterView view, string name) =>
-        ClusterView.Api(view.Members.First(m => ClusterView.Name(m) == name)) ?? throw new CliException($"{name} has no REST API address");
+        ClusterView.Api(Find(view, name)) ?? throw new CliException($"{name} has no REST API address");
 
     /// <summary>Prints how an operation on one member ended; true when it was accepted.</summary>
     public static bool Report(ApiAnswer answer, string member, string action, Terminal terminal, bool silentSuccess = false)

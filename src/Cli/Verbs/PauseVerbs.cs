@@ -22,9 +22,8 @@ internal static class PauseVerbs
         var command = new Command(verb, description) { name, ClusterVerb.Group(), wait };
         command.SetAction(async (parsed, stop) =>
         {
-            using var cluster = client.Open(parsed);
-            var view = await cluster.ReadAsync(stop).ConfigureAwait(false);
-            ClusterClient.CheckName(parsed.GetValue(name), view);
+            var (cluster, view) = await ClusterVerb.OpenAsync(client, parsed, parsed.GetValue(name), stop).ConfigureAwait(false);
+            using var opened = cluster;
             if (view.IsPaused == paused)
             {
                 throw new CliException($"Cluster is {(paused ? "already" : "not")} paused");
@@ -43,7 +42,7 @@ internal static class PauseVerbs
             {
                 terminal.Output.WriteLine($"'{verb}' request sent, waiting until it is recognized by all nodes");
                 var limit = DynamicConfiguration.ReadAccepted(answer.Body).LoopWaitMs + 1000;
-                var remaining = await WaitAsync(cluster, view, paused, limit, stop).ConfigureAwait(false);
+                var remaining = await Busy.WhileAsync("waiting", () => WaitAsync(cluster, view, paused, limit, stop), terminal).ConfigureAwait(false);
                 if (remaining.Count > 0)
                 {
                     terminal.Output.WriteLine($"{string.Join(", ", remaining)} members didn't recognized pause state after {SettingHints.Seconds(limit - 1000)} seconds");
@@ -63,14 +62,8 @@ internal static class PauseVerbs
         var start = Stopwatch.GetTimestamp();
         while (true)
         {
-            foreach (var member in waiting.ToList())
-            {
-                var answer = await cluster.Api.TryGetAsync(ClusterView.Api(member)!, "/patroni", stop).ConfigureAwait(false);
-                if (answer?.Json is SettingMap status && (SettingReader.Boolean(status["pause"]) ?? false) == paused)
-                {
-                    waiting.Remove(member);
-                }
-            }
+            var answers = await Task.WhenAll(waiting.Select(m => cluster.Api.TryGetAsync(ClusterView.Api(m)!, "/patroni", stop))).ConfigureAwait(false);
+            waiting = [.. waiting.Zip(answers).Where(w => w.Second?.Json is not SettingMap status || (SettingReader.Boolean(status["pause"]) ?? false) != paused).Select(w => w.First)];
 
             if (waiting.Count == 0 || Stopwatch.GetElapsedTime(start).TotalMilliseconds > limitMs)
             {

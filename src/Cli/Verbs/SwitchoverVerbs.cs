@@ -17,9 +17,9 @@ internal static class SwitchoverVerbs
     public static void AddTo(RootCommand root, ClientOptionSet client, Terminal terminal)
     {
         var name = ClusterVerb.ClusterName();
-        var leader = new Option<string?>("--leader", "--primary") { Description = "The name of the current leader", HelpName = "NAME" };
+        var leader = new Option<string?>("--leader", "--primary") { Description = "The name of the current leader" };
         var candidate = Candidate();
-        var scheduled = new Option<string?>("--scheduled") { Description = "Timestamp of a scheduled switchover in unambiguous format (e.g. ISO 8601)", HelpName = "TIME" };
+        var scheduled = new Option<string?>("--scheduled") { Description = "Timestamp of a scheduled switchover in unambiguous format (e.g. ISO 8601)" };
         var force = ClusterVerb.Force();
         var switchover = new Command("switchover", "Switchover to a replica") { name, ClusterVerb.Group(), leader, candidate, scheduled, force };
         switchover.SetAction((parsed, stop) => RunAsync(client, parsed, terminal, new Wish("switchover", parsed.GetValue(name), parsed.GetValue(leader),
@@ -35,13 +35,12 @@ internal static class SwitchoverVerbs
         root.Subcommands.Add(failover);
     }
 
-    private static Option<string?> Candidate() => new("--candidate") { Description = "The name of the candidate", HelpName = "NAME" };
+    private static Option<string?> Candidate() => new("--candidate") { Description = "The name of the candidate" };
 
     private static async Task<int> RunAsync(ClientOptionSet client, ParseResult parsed, Terminal terminal, Wish wish, CancellationToken stop)
     {
-        using var cluster = client.Open(parsed);
-        var view = await cluster.ReadAsync(stop).ConfigureAwait(false);
-        ClusterClient.CheckName(wish.ClusterName, view);
+        var (cluster, view) = await ClusterVerb.OpenAsync(client, parsed, wish.ClusterName, stop).ConfigureAwait(false);
+        using var opened = cluster;
         terminal.Output.WriteLine("Current cluster topology");
         ClusterVerb.PrintMembers(view, terminal);
         wish = Complete(wish, view, terminal);
@@ -158,7 +157,8 @@ internal static class SwitchoverVerbs
         }
 
         var target = view.Leader ?? view.Members.FirstOrDefault(m => ClusterView.Name(m) == wish.Candidate);
-        var answer = await cluster.Api.ChangeAsync(target is null ? null : ClusterView.Api(target), HttpMethod.Post, "/" + wish.Action, body, stop).ConfigureAwait(false);
+        var answer = await Busy.WhileAsync($"{wish.Action} in progress",
+            () => cluster.Api.ChangeAsync(target is null ? null : ClusterView.Api(target), HttpMethod.Post, "/" + wish.Action, body, stop), terminal).ConfigureAwait(false);
         if (answer.Status is 200 or 202)
         {
             terminal.Output.WriteLine($"{ClusterVerb.Timestamp()} {answer.Body}");

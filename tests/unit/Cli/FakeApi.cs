@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Patroni.Raft.Cli;
+using Patroni.Raft.Cli.Parsing;
 
 namespace Patroni.Raft.UnitTests.Cli;
 
@@ -45,7 +46,7 @@ internal sealed class FakeApi : IAsyncDisposable
     {
         using var output = new StringWriter();
         using var error = new StringWriter();
-        var code = await CommandLine.RunAsync(url is null ? args : [.. args, "-d", url], new Terminal(new StringReader(input), output, error, interactive: false));
+        var code = await CommandLine.RunAsync(url is null ? args : [.. args, "-d", url], new Terminal(new StringReader(input), output, error, interactive: false), ProgramName.Product);
         return (code, output.ToString(), error.ToString());
     }
 
@@ -54,7 +55,7 @@ internal sealed class FakeApi : IAsyncDisposable
     private async Task AnswerAsync(HttpContext context)
     {
         var key = $"{context.Request.Method} {context.Request.Path.Value}";
-        if (context.Request.Method != "GET")
+        if (context.Request.Method is not ("GET" or "HEAD"))
         {
             using var reader = new StreamReader(context.Request.Body);
             Requests.Enqueue($"{key} {await reader.ReadToEndAsync()}{(context.Request.Headers.IfMatch.Count > 0 ? $" if {context.Request.Headers.IfMatch}" : "")}".TrimEnd());

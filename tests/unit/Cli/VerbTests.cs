@@ -42,13 +42,13 @@ public sealed class VerbTests : IAsyncLifetime
 
     [Theory]
     [InlineData("lst", "Error: No such command 'lst'; did you mean list?\nTry 'patroni-raft --help' for help.\n")]
-    [InlineData("list --extendet", "Error: No such option: --extendet\nTry 'patroni-raft list --help' for help.\n")]
+    [InlineData("list --extendet", "Error: No such option: --extendet; did you mean --extended?\nTry 'patroni-raft list --help' for help.\n")]
     [InlineData("list -f xml", "Try 'patroni-raft list --help' for help.\n")]
     [InlineData("raft add", "Try 'patroni-raft raft add --help' for help.\n")]
     [InlineData("restart", "Try 'patroni-raft restart --help' for help.\n")]
-    [InlineData("flush lab something", "is not one of 'restart', 'switchover'\n")]
-    [InlineData("list -w 0", "Error: --watch needs a number of seconds above 0\n")]
-    [InlineData("list -d ftp://x", "Error: 'ftp://x' is no address of a REST API; write http://host:8008\n")]
+    [InlineData("flush lab something", "'something' is not one of 'restart', 'switchover'.\nTry 'patroni-raft flush --help' for help.\n")]
+    [InlineData("list -w 0", "0 is not above 0 and at most 86400 seconds.\nTry 'patroni-raft list --help' for help.\n")]
+    [InlineData("list -d ftp://x", "Error: 'ftp://x' is no address of a REST API: this cluster has no ftp to ask; write http://host:8008\n")]
     [InlineData("", "Error: a command is missing; 'patroni-raft --help' shows them\n")]
     public async Task Wrong_arguments_end_with_2_and_a_hint(string commandLine, string error)
     {
