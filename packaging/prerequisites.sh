@@ -77,7 +77,7 @@ require_postgres() {
   export PG_BIN_DIR=$found
 }
 
-# Programs of the distribution that the tests of the REST API use as clients. Python is Debian's: its modules belong to it.
+# Programs of the distribution that tests use: clients of the REST API, and shells. Python is Debian's: its modules belong to it.
 require_clients() {
   local missing=()
   # Where Debian keeps haproxy; not every user has it in the path.
@@ -85,6 +85,9 @@ require_clients() {
   command -v haproxy >/dev/null || missing+=(haproxy)
   command -v curl >/dev/null || missing+=(curl)
   command -v openssl >/dev/null || missing+=(openssl)
+  # Shells, for the completion that the product offers them.
+  command -v zsh >/dev/null || missing+=(zsh)
+  command -v fish >/dev/null || missing+=(fish)
   /usr/bin/python3 -c 'import prometheus_client.parser' 2>/dev/null || missing+=(python3-prometheus-client)
   [ ${#missing[@]} = 0 ] || require_package "what the tests need" "${missing[@]}"
 }

@@ -3,6 +3,7 @@ using System.CommandLine.Help;
 using System.CommandLine.Parsing;
 using System.Reflection;
 using Patroni.Raft.Cli.Client;
+using Patroni.Raft.Cli.Completion;
 using Patroni.Raft.Cli.Parsing;
 using Patroni.Raft.Cli.Verbs;
 using Patroni.Raft.StateMachine;
@@ -77,6 +78,7 @@ public static class CommandLine
         EventsVerb.AddTo(root, client, terminal);
         RemoveVerb.AddTo(root, client, terminal);
         ClusterRoleVerbs.AddTo(root, client, terminal);
+        CompletionVerb.AddTo(root, client, terminal);
         RefuseUnknownOptions(root);
         return root;
     }

@@ -7,7 +7,8 @@ internal static class Product
 {
     public static string PostgresBinaries => Environment.GetEnvironmentVariable("PG_BIN_DIR") is { Length: > 0 } given ? given : "/usr/lib/postgresql/15/bin";
 
-    private static string[] Executable => Environment.GetEnvironmentVariable("PATRONI_RAFT_PRODUCT") is { Length: > 0 } native
+    /// <summary>The program and what stands before its arguments.</summary>
+    public static string[] Executable => Environment.GetEnvironmentVariable("PATRONI_RAFT_PRODUCT") is { Length: > 0 } native
         ? [native]
         : [Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", Path.Combine(AppContext.BaseDirectory, "patroni-raft.dll")];
 
