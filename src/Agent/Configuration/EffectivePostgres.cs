@@ -14,8 +14,11 @@ public enum SettingOrigin
     /// <summary>The dynamic configuration of the cluster.</summary>
     Dynamic,
 
-    /// <summary>The node's file or environment.</summary>
+    /// <summary>The node's file.</summary>
     Local,
+
+    /// <summary>An environment variable of the node.</summary>
+    Environment,
 
     /// <summary>The agent itself; a user's value is never used.</summary>
     Agent,

@@ -8,10 +8,17 @@ public sealed record EffectiveSetting(string Path, string Value, SettingOrigin O
 /// <summary>Every value that holds on a node and who decided it.</summary>
 public static class EffectiveSettings
 {
-    /// <summary>The dynamic settings, then the postgresql section, then its parameters.</summary>
+    private const string EnvironmentSource = "environment variable ";
+
+    /// <summary>The node's own sections, the dynamic settings, then the postgresql section, then its parameters.</summary>
     public static IReadOnlyList<EffectiveSetting> List(NodeConfiguration node, DynamicConfiguration dynamic)
     {
         var result = new List<EffectiveSetting>();
+        foreach (var setting in LocalConfigurationSchema.Root.Children.Where(c => c.Key is not ("postgresql" or "bootstrap")))
+        {
+            Local(setting.Key, setting, node.Document[setting.Key], result);
+        }
+
         foreach (var setting in DynamicConfigurationSchema.Root.Children.Where(c => c.Key != "postgresql"))
         {
             var written = dynamic.Document[setting.Key];
@@ -21,11 +28,16 @@ public static class EffectiveSettings
             }
         }
 
-        if (node.Postgresql is not { } local)
+        if (node.Postgresql is { } local)
         {
-            return result;
+            Postgres(node, local, dynamic, result);
         }
 
+        return result;
+    }
+
+    private static void Postgres(NodeConfiguration node, LocalPostgres local, DynamicConfiguration dynamic, List<EffectiveSetting> result)
+    {
         var effective = EffectivePostgres.Merge(node.Scope, local, dynamic.Postgresql);
         foreach (var entry in effective.Document.Entries)
         {
@@ -33,8 +45,41 @@ public static class EffectiveSettings
             Flatten("postgresql." + entry.Key, PostgresqlSchema.Section.Known(entry.Key), entry.Value, origin, result);
         }
 
+        foreach (var setting in PostgresqlSchema.Section.Children.Where(c => c.Default.Length > 0 && c.Type != SettingType.Map && effective.Document[c.Key] is null))
+        {
+            result.Add(new("postgresql." + setting.Key, setting.Default, SettingOrigin.Default));
+        }
+
         result.AddRange(effective.Parameters.Values.Select(p => new EffectiveSetting("postgresql.parameters." + p.Name, p.Value, p.Origin)));
-        return result;
+    }
+
+    /// <summary>A setting that only the node's file and environment decide: what was written, else its default.</summary>
+    private static void Local(string path, SettingSchema schema, SettingValue? written, List<EffectiveSetting> result)
+    {
+        if (schema.Type != SettingType.Map)
+        {
+            if (written is not null)
+            {
+                Flatten(path, schema, written, SettingOrigin.Local, result);
+            }
+            else if (schema.Default.Length > 0)
+            {
+                result.Add(new(path, schema.Default, SettingOrigin.Default));
+            }
+
+            return;
+        }
+
+        var map = written as SettingMap;
+        foreach (var child in schema.Children.Where(c => map?[c.Key] is not null || (c.Type != SettingType.Map && c.Default.Length > 0)))
+        {
+            Local($"{path}.{child.Key}", child, map?[child.Key], result);
+        }
+
+        foreach (var own in map?.Entries.Where(e => schema.Known(e.Key) is null && e.Value is not SettingNull) ?? [])
+        {
+            Flatten($"{path}.{own.Key}", null, own.Value, SettingOrigin.Local, result);
+        }
     }
 
     private static void Flatten(string path, SettingSchema? schema, SettingValue value, SettingOrigin origin, List<EffectiveSetting> result)
@@ -48,7 +93,8 @@ public static class EffectiveSettings
         }
         else
         {
-            result.Add(new(path, schema?.Type == SettingType.Secret ? "***" : Show(value), origin));
+            var from = origin == SettingOrigin.Local && value.Source?.StartsWith(EnvironmentSource, StringComparison.Ordinal) == true ? SettingOrigin.Environment : origin;
+            result.Add(new(path, schema?.Type == SettingType.Secret ? "***" : Show(value), from));
         }
     }
 

@@ -6,7 +6,7 @@ using Command = System.CommandLine.Command;
 
 namespace Patroni.Raft.Cli.Verbs;
 
-/// <summary><c>run</c>, <c>witness</c>, <c>--validate-config</c> and <c>--version</c>.</summary>
+/// <summary><c>run</c>, <c>witness</c>, <c>--validate-config</c>, <c>--generate-config</c>, <c>--generate-sample-config</c> and <c>--version</c>.</summary>
 internal static class NodeVerbs
 {
     public static void AddTo(RootCommand root, Terminal terminal)
@@ -26,7 +26,9 @@ internal static class NodeVerbs
         root.Options.Add(validate);
         root.Options.Add(name);
         root.Options.Add(set);
-        root.SetAction(parsed =>
+        var generate = new GenerateOptions();
+        generate.AddTo(root);
+        root.SetAction(async (parsed, stop) =>
         {
             if (parsed.GetValue(version))
             {
@@ -37,6 +39,11 @@ internal static class NodeVerbs
             if (parsed.GetResult(validate) is not null)
             {
                 return Validate(Request(parsed.GetValue(validate), parsed.GetValue(name), parsed.GetValue(set), witness: false), terminal);
+            }
+
+            if (await generate.RunAsync(parsed, terminal, stop).ConfigureAwait(false) is { } done)
+            {
+                return done;
             }
 
             throw new CliException("a command is missing; 'patroni-raft --help' shows them", 2);
