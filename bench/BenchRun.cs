@@ -65,7 +65,7 @@ internal sealed class BenchRun(BenchOptions options, Workplace workplace, Measur
         var footprint = first && options.Wants(Figure.MemoryMib, Figure.CpuPercent);
         var patroniLowest = system == SystemUnderTest.Patroni && options.Wants(Figure.HostCrashLowestTiming);
         if (!footprint && !patroniLowest
-            && !options.Wants(Figure.WholeFromNothing, Figure.Switchover, Figure.PostmasterKilled, Figure.HostCrashTtl20))
+            && !options.Wants(Figure.WholeFromNothing, Figure.Switchover, Figure.PostmasterKilled, Figure.HostCrashTtl20, Figure.ListStartUp))
         {
             return;
         }
@@ -82,6 +82,12 @@ internal sealed class BenchRun(BenchOptions options, Workplace workplace, Measur
             var idle = await Footprint.MeasureAsync(cluster, options.IdleDuration).WaitAsync(cancel);
             measurements.Add(system, Figure.MemoryMib, idle.PssMib, new() { ["processes"] = idle.Processes });
             measurements.Add(system, Figure.CpuPercent, idle.CpuPercentOfACore);
+        }
+
+        if (options.Wants(Figure.ListStartUp))
+        {
+            await AttemptAsync(system, Figure.ListStartUp, async () =>
+                measurements.Add(system, Figure.ListStartUp, (await Scenarios.ListAsync(cluster)).TotalMilliseconds), cancel);
         }
 
         if (options.Wants(Figure.Switchover))

@@ -142,6 +142,20 @@ internal abstract class ManagedCluster : IAsyncDisposable
 
     protected abstract IEnumerable<string> AgentCommand(NodeAddress node);
 
+    /// <summary>The command that lists the members, with the first node's configuration file.</summary>
+    protected abstract IEnumerable<string> ListCommand { get; }
+
+    /// <summary>Runs it and returns what it printed.</summary>
+    public async Task<string> ListAsync()
+    {
+        var command = ListCommand.ToArray();
+        var start = new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        using var process = Process.Start(start) ?? throw new InvalidOperationException($"{command[0]} did not start.");
+        var output = await process.StandardOutput.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        return process.ExitCode == 0 ? output : throw new InvalidOperationException($"{string.Join(' ', command)} ended with {process.ExitCode}: {output}{await process.StandardError.ReadToEndAsync()}");
+    }
+
     private async Task<NodeAddress?> HealthyLeaderAsync()
     {
         NodeAddress? leader = null;

@@ -29,6 +29,7 @@ internal enum Figure
     RestCluster,
     RestMetrics,
     LeasesLostUnderLoad,
+    ListStartUp,
 }
 
 /// <summary>Raw numbers as they come in, kept in a file line by line, so that an interrupted run loses nothing.</summary>

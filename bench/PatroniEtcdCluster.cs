@@ -25,6 +25,9 @@ internal sealed class PatroniEtcdCluster(Workplace workplace, Timing timing) : M
         })];
     }
 
+    // Debian installs it beside the agent.
+    protected override IEnumerable<string> ListCommand => [Workplace.Patroni + "ctl", "-c", Path.Combine(Nodes[0].Directory, "patroni.yml"), "list"];
+
     protected override IEnumerable<string> AgentCommand(NodeAddress node)
     {
         var settings = Settings.Common("bench", node, Timing, Workplace.PostgresBin);

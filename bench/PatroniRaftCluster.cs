@@ -5,6 +5,8 @@ namespace Patroni.Raft.Bench;
 /// <summary>Three agents of this project; their Raft group is inside them.</summary>
 internal sealed class PatroniRaftCluster(Workplace workplace, Timing timing) : ManagedCluster(workplace, "prbr", timing)
 {
+    protected override IEnumerable<string> ListCommand => [Workplace.PatroniRaft, "-c", Path.Combine(Nodes[0].Directory, "patroni.yml"), "list"];
+
     protected override IEnumerable<string> AgentCommand(NodeAddress node)
     {
         var settings = Settings.Common("bench", node, Timing, Workplace.PostgresBin);

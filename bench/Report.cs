@@ -25,6 +25,7 @@ internal static class Report
         (Figure.RestCluster, "`GET /cluster` of the leader, 16 connections", "/s", false),
         (Figure.RestMetrics, "`GET /metrics` of the leader, 16 connections", "/s", false),
         (Figure.LeasesLostUnderLoad, "leases lost under that load, ttl 3", "", true),
+        (Figure.ListStartUp, "the command `list`, from start to end", "ms", true),
     ];
 
     public static string Write(Measurements measurements, Workplace workplace)
