@@ -47,6 +47,7 @@ public sealed class ExplainTests
         }
 
         await NobodyLeadsWithoutQuorumAsync(cluster);
+        await OneSurvivorGoesOnAloneAsync(cluster, cluster.Nodes[0]);
     });
 
     private static async Task NobodyLeadsWithoutQuorumAsync(TestCluster cluster)
@@ -61,6 +62,24 @@ public sealed class ExplainTests
         ProductResult told = await cluster.CommandAsync("explain");
         Assert.StartsWith("Now: the Raft group has no quorum: 1 of 3 voters answer and 2 are needed, so nothing can be decided", told.Output, StringComparison.Ordinal);
         Assert.Contains("force-new-cluster", told.Output, StringComparison.Ordinal);
+        Assert.EndsWith("No quorum: 1 of 3 voters answer, 2 votes are needed. Nothing can be decided until 1 more is back.\n", (await cluster.CommandAsync("raft", "status")).Output, StringComparison.Ordinal);
+    }
+
+    private static async Task OneSurvivorGoesOnAloneAsync(TestCluster cluster, TestNode survivor)
+    {
+        survivor.Crash();
+        string[] command = ["raft", "force-new-cluster", cluster.File, "--name", survivor.Name];
+        ProductResult aborted = await Product.RunAsync(cluster.Root, command);
+        Assert.Equal(1, aborted.ExitCode);
+        Assert.StartsWith($"{survivor.RaftAddress} becomes the only voter of a new generation of the group: 1 voter, 1 vote is needed, no loss is tolerated.\n", aborted.Output, StringComparison.Ordinal);
+        ProductResult forced = await Product.RunAsync(cluster.Root, [.. command, "--force"]);
+        Assert.True(forced.ExitCode == 0, forced.Error);
+        survivor.Start();
+        await Wait.UntilAsync("the survivor to lead", () => survivor.IsPrimaryAsync());
+        JsonNode status = JsonNode.Parse((await cluster.CommandAsync("raft", "status", "-f", "json")).Output)!;
+        Assert.Equal((1, true, survivor.Name), ((int)status["voters"]!, (bool)status["quorum"]!, (string?)status["leader"]));
+        Assert.Single((JsonArray)JsonNode.Parse((await cluster.CommandAsync("raft", "members", "-f", "json")).Output)!["members"]!);
+        Assert.Contains("an operator forced a new group, generation 2", (await cluster.CommandAsync("events")).Output, StringComparison.Ordinal);
     }
 
     private static async Task<JsonNode> StoryAsync(TestCluster cluster)

@@ -16,6 +16,9 @@ internal sealed record ClusterOptions
 
     public double RetryTimeout { get; init; } = 1.5;
 
+    /// <summary>Name of the cluster.</summary>
+    public string Scope { get; init; } = TestCluster.Scope;
+
     /// <summary>The dynamic configuration of the bootstrap as JSON, in place of the usual one with the seconds above.</summary>
     public string? Dynamic { get; init; }
 

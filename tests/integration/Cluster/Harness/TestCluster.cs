@@ -202,7 +202,7 @@ internal sealed class TestCluster : IAsyncDisposable
 
     private JsonObject Template() => (JsonObject)JsonNode.Parse($$"""
         {
-          "scope": "{{Scope}}",
+          "scope": "{{options.Scope}}",
           "raft": { "password": "only-for-this-test-and-long-enough" },
           "bootstrap": {
             "dcs": {
