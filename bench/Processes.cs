@@ -40,8 +40,9 @@ internal static partial class Processes
     }
 
     /// <summary>
-    /// Every process that carries the mark in its environment or works below the directory. Both are needed: PostgreSQL's
-    /// children overwrite their environment with their title, and an agent's working directory may be anywhere.
+    /// Every process that carries the mark in its environment, works below the directory, or guards a data directory there. All are
+    /// needed: PostgreSQL's children overwrite their environment with their title, an agent's working directory may be anywhere, and a
+    /// guard is known by its arguments alone.
     /// </summary>
     public static List<int> Find(string mark, string directory)
     {
@@ -58,7 +59,8 @@ internal static partial class Processes
             {
                 var working = new FileInfo(entry + "/cwd").LinkTarget ?? "";
                 if (working == directory || working.StartsWith(directory + "/", StringComparison.Ordinal)
-                    || File.ReadAllBytes(entry + "/environ").AsSpan().IndexOf(needle) >= 0)
+                    || File.ReadAllBytes(entry + "/environ").AsSpan().IndexOf(needle) >= 0
+                    || File.ReadAllText(entry + "/cmdline").Contains($"\0guard\0{directory}/", StringComparison.Ordinal))
                 {
                     found.Add(processId);
                 }

@@ -119,11 +119,28 @@ choose_namespaces() {
 }
 
 # Prints the ids of the processes that belong to one run: those whose environment carries MARK=VALUE, and those whose
-# working directory lies below DIR (PostgreSQL's children overwrite their environment with their title).
+# working directory lies below DIR (PostgreSQL's children overwrite their environment with their title), and guards of a data
+# directory there (they have neither: "patroni-raft guard DATA_DIR").
 processes_of() {
   { find /proc -mindepth 2 -maxdepth 2 -name cwd \( -lname "$2" -o -lname "$2/*" \) 2>/dev/null
     grep -lsxzF -- "$1" /proc/[0-9]*/environ
+    guards_of "$2"
   } | cut -d/ -f3 | grep -vx "$$" | sort -u
+}
+
+guards_of() {
+  local file
+  for file in $(grep -lsxzF -- guard /proc/[0-9]*/cmdline); do
+    case $(tr '\0' '\n' <"$file" 2>/dev/null | tail -n 1)/ in "$1"/*) printf '%s\n' "$file" ;; esac
+  done
+}
+
+# Killed agents and guards leave their lease and socket on tmpfs; the file "instance" there names the data directory.
+remove_leases_of() {
+  local instance
+  for instance in /dev/shm/patroni-raft-*/instance; do
+    case $(cat "$instance" 2>/dev/null)/ in "$1"/*) rm -rf "${instance%/*}" ;; esac
+  done
 }
 
 # Kills what processes_of finds, again and again until nothing is left (a parent may still have been forking).

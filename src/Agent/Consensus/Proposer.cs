@@ -56,13 +56,18 @@ public sealed partial class Proposer(RaftNode raft, ILogger<Proposer> logger)
     /// <summary>Proposes in the background unless an equal command is under way; refusals and failures are logged, their effect is read from the state.</summary>
     /// <param name="command">The command.</param>
     /// <param name="timeout">How long to try.</param>
-    /// <param name="beforeProposal">Called with the id before anything is sent.</param>
+    /// <param name="beforeProposal">Called with the id before anything is sent; false means that it must not be.</param>
     /// <param name="whenDone">Called afterwards, whatever the result.</param>
-    public bool Post(Command command, TimeSpan timeout, Action<CommandId>? beforeProposal, Action whenDone)
+    /// <returns>Whether it is on its way because of this call.</returns>
+    public bool Post(Command command, TimeSpan timeout, Func<CommandId, bool>? beforeProposal, Action whenDone)
     {
         if (!underWay.TryAdd(command, 0)) return false;
         CommandId id = NextId();
-        beforeProposal?.Invoke(id);
+        if (beforeProposal is not null && !beforeProposal(id))
+        {
+            underWay.TryRemove(command, out _);
+            return false;
+        }
         _ = RunAsync(id, command, timeout, whenDone);
         return true;
     }

@@ -1,5 +1,5 @@
-using Patroni.Raft.Agent.Loop;
 using Patroni.Raft.Consensus;
+using Patroni.Raft.Postgres.Guard;
 using Patroni.Raft.StateMachine;
 
 namespace Patroni.Raft.Agent.Consensus;

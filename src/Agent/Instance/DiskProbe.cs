@@ -1,5 +1,5 @@
 using Microsoft.Win32.SafeHandles;
-using Patroni.Raft.Agent.Loop;
+using Patroni.Raft.Postgres.Guard;
 using Patroni.Raft.StateMachine;
 
 namespace Patroni.Raft.Agent.Instance;

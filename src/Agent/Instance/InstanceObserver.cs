@@ -1,5 +1,5 @@
+using Patroni.Raft.Postgres.Guard;
 using System.Collections.Immutable;
-using Patroni.Raft.Agent.Loop;
 using Patroni.Raft.Postgres.Directories;
 using Patroni.Raft.Postgres.Processes;
 using Patroni.Raft.Postgres.Status;

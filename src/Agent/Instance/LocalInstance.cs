@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Patroni.Raft.Postgres;
 using Patroni.Raft.Postgres.Configuration;
+using Patroni.Raft.Postgres.Guard;
 using Patroni.Raft.Postgres.Processes;
 using Patroni.Raft.Postgres.Status;
 
@@ -15,10 +16,10 @@ public sealed class LocalInstance : IAsyncDisposable
     private volatile Parts parts;
 
     /// <summary>Prepares; touches nothing.</summary>
-    public LocalInstance(PostgresSettings settings, ILoggerFactory loggers)
+    public LocalInstance(PostgresSettings settings, GuardKeeper guard, ILoggerFactory loggers)
     {
         this.loggers = loggers;
-        Controller = new(settings.DataDir, settings.Binary("postgres"), Path.Combine(settings.StateDirectory, "postgresql.log"), loggers.CreateLogger<InstanceController>());
+        Controller = new(settings.DataDir, settings.Binary("postgres"), Path.Combine(settings.StateDirectory, "postgresql.log"), loggers.CreateLogger<InstanceController>(), guard);
         parts = Make(settings);
     }
 

@@ -1,3 +1,4 @@
+using Patroni.Raft.Postgres.Guard;
 using Patroni.Raft.StateMachine;
 
 namespace Patroni.Raft.Agent.Loop;

@@ -1,7 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Patroni.Raft.Agent.Configuration;
 using Patroni.Raft.Agent.Instance;
-using Patroni.Raft.Agent.Loop;
+using Patroni.Raft.Postgres.Guard;
 using Patroni.Raft.Postgres;
 using Patroni.Raft.Postgres.Processes;
 using Patroni.Raft.StateMachine;
@@ -26,7 +26,8 @@ public sealed partial class NodeAgent
         {
             case Propose propose:
                 // Told to the fence before it is sent: from then on there is no way back under this epoch.
-                if (propose.Command is ReleaseLeader release) Hold(keeper.GiveUp(release));
+                // Nothing runs that a guard which did not hear of it would have to kill, so that it need not be asked twice.
+                if (propose.Command is ReleaseLeader release) Hold(keeper.GiveUp(release), required: false);
                 Post(propose.Command);
                 break;
             case RunAction run when Volatile.Read(ref running) is null && Volatile.Read(ref fencing) == 0:
@@ -57,7 +58,7 @@ public sealed partial class NodeAgent
         if (action is RestartAction or StartPrimaryAction or StartStandbyAction) startTimeoutMs = (action as RestartAction)?.TimeoutMs;
         var context = new ActionContext(view.State, observation?.Status, (view.Server as StandbyServer)?.Timeline ?? default, (view.Data as PresentData)?.Incarnation ?? default);
         string ran = NodeDecisions.ContextOf(view.State);
-        if (ActionExecutor.MayMakeWritable(action)) fence.Arm();
+        if (ActionExecutor.MayMakeWritable(action)) Arm();
         if (action is PromoteAction) promotionOrdered = true;
         upstream = action switch
         {

@@ -1,9 +1,9 @@
 using Microsoft.Extensions.Logging;
 using Patroni.Raft.Agent.Consensus;
 using Patroni.Raft.Agent.Instance;
-using Patroni.Raft.Agent.Loop;
 using Patroni.Raft.Consensus;
 using Patroni.Raft.Postgres.Directories;
+using Patroni.Raft.Postgres.Guard;
 using Patroni.Raft.Postgres.Status;
 using Patroni.Raft.StateMachine;
 
@@ -53,19 +53,31 @@ public sealed partial class NodeAgent
 
     private void ObserveLease(ClusterState state)
     {
-        if (stateIsCurrent) Hold(keeper.Observe(Self, state));
+        if (stateIsCurrent) Hold(keeper.Observe(Self, state), required: false);
     }
 
-    private void Hold(LeaseKeeper next)
+    /// <summary>
+    /// Puts a lease into force for all who fence: the file first, in which guard and next agent look, then the guard, which confirms what shortens the
+    /// time it would wait, then this process.
+    /// </summary>
+    /// <param name="next">The lease.</param>
+    /// <param name="required">Whether all of them must know it: else nothing is changed here, and what was to be proposed must not be sent.</param>
+    private bool Hold(LeaseKeeper next, bool required)
     {
         if (next.Held == keeper.Held)
         {
             keeper = next;
-            return;
+            return true;
+        }
+        bool known = leaseFile.Write(next.Held) & guard.Tell(next.Held, required);
+        if (required && !known)
+        {
+            LogUnconfirmed(guard.Problem);
+            return false;
         }
         keeper = next;
         fence.SetLease(next.Held);
-        leaseFile.Write(next.Held);
+        return true;
     }
 
     /// <summary>Armed by intent, disarmed only by a fresh look: nothing left, or a standby that was not told to promote.</summary>
@@ -74,13 +86,14 @@ public sealed partial class NodeAgent
         if (seen.Status is { Receiver.IsStreaming: true, ReceiveLsn: { } received } && received > walArrived.Lsn) walArrived = (received, seen.BeganMs);
         if (Volatile.Read(ref running) is not null || seen.ActionNumber != Interlocked.Read(ref actionNumber)) return;
         if (seen.Server is PrimaryServer or StandbyServer) startTimeoutMs = null;
-        if (seen.Server is PrimaryServer && stateIsCurrent) fence.Arm();
+        if (seen.Server is PrimaryServer && stateIsCurrent) Arm();
         else if (seen.Server is ServerStopped)
         {
             promotionOrdered = false;
-            fence.Disarm();
+            Disarm();
         }
-        else if (seen.Server is StandbyServer && !promotionOrdered) fence.Disarm();
+        // An earlier life of the agent may have ordered a promotion that is still going on.
+        else if (seen.Server is StandbyServer && !promotionOrdered && (keeper.Held is not { } held || Mark(seen)?.Epoch != held.Epoch)) Disarm();
         if (seen.Status is { } status) serverVersion = status.ServerVersion;
     }
 
@@ -171,7 +184,7 @@ public sealed partial class NodeAgent
             upkeep = upkeep with { RenewedAtMs = now, RenewedEpoch = renewal.Epoch };
             // The capture precedes the proposal (lease rule 1); it is this turn's clock, which is older still.
             // What it may cut short is told to the fence before it is sent.
-            Post(renewal, id => Hold(keeper.Capture(id, now, renewal)));
+            Post(renewal, id => Hold(keeper.Capture(id, now, renewal), required: true));
         }
         if (Upkeep.Touch(view, upkeep) is { } touch && Post(touch)) upkeep = upkeep with { TouchedAtMs = now };
         if (Upkeep.OverRestart(view) is { } over) Post(over);
@@ -180,7 +193,7 @@ public sealed partial class NodeAgent
 
     private Peer OwnPeer() => new(Self, RaftAddress.Format(raft.SelfEndPoint), configuration.Current.RestApi.Url, PeerKind.Data);
 
-    private bool Post(Command command, Action<CommandId>? beforeProposal = null) =>
+    private bool Post(Command command, Func<CommandId, bool>? beforeProposal = null) =>
         proposer.Post(command, TimeSpan.FromMilliseconds(cluster.Current.State.Settings.RetryTimeoutMs), beforeProposal, Wake);
 
     private void Remember(Decision decided, NodeView view)
@@ -207,6 +220,9 @@ public sealed partial class NodeAgent
             due = Math.Min(due, now + Math.Max(10, scheduled.AtUnixMs - DateTimeOffset.UtcNow.ToUnixTimeMilliseconds()));
         return TimeSpan.FromMilliseconds(Math.Clamp(due - now, 5, 60_000));
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The lease is not shortened: the guard does not know of it ({Problem})")]
+    private partial void LogUnconfirmed(string problem);
 
     private string BootstrapConfig() => configuration.Current.Bootstrap.DynamicJson;
 

@@ -1,3 +1,4 @@
+using Patroni.Raft.Postgres.Guard;
 using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
 using Patroni.Raft.Agent.Configuration;
@@ -30,6 +31,7 @@ public sealed partial class NodeAgent : INode, IAsyncDisposable
     private readonly InstanceObserver observer;
     private readonly ActionExecutor executor;
     private readonly FenceWatch fence;
+    private readonly GuardKeeper guard;
     private readonly LeaseFile leaseFile;
     private readonly Callbacks callbacks;
     private readonly SlotMaintenance slots;
@@ -45,7 +47,7 @@ public sealed partial class NodeAgent : INode, IAsyncDisposable
     private DiskView disks = DiskView.Healthy;
 
     /// <summary>Prepares a node; nothing is touched before <see cref="RunAsync"/>.</summary>
-    public NodeAgent(ConfigurationStore configuration, ReplicatedCluster cluster, RaftNode raft, ILoggerFactory loggers)
+    public NodeAgent(ConfigurationStore configuration, ReplicatedCluster cluster, RaftNode raft, GuardCommand guardCommand, ILoggerFactory loggers)
     {
         this.configuration = configuration;
         this.cluster = cluster;
@@ -55,7 +57,9 @@ public sealed partial class NodeAgent : INode, IAsyncDisposable
         proposer = new(raft, loggers.CreateLogger<Proposer>());
         raftOperations = new(raft, cluster, proposer);
         PostgresSettings settings = AgentSettings.ForPostgres(configuration.Current, DynamicConfiguration.Default);
-        instance = new(settings, loggers);
+        guard = new(settings.DataDir, guardCommand, loggers.CreateLogger<GuardKeeper>());
+        guard.Changed += OnGuardChanged;
+        instance = new(settings, guard, loggers);
         observer = new(instance, Self);
         executor = new(instance, Self, epoch => keeper.Held is { } held && held.Epoch == epoch && held.Permits(BootClock.NowMs), text => { job = text; Wake(); }, loggers.CreateLogger<ActionExecutor>());
         leaseFile = new(settings.DataDir);
@@ -89,7 +93,13 @@ public sealed partial class NodeAgent : INode, IAsyncDisposable
     {
         cluster.Changed += Wake;
         raft.LeadershipChanged += OnLeadershipChanged;
+        if (guard.Prepare() is { } problem)
+        {
+            LogBroken(problem);
+            return 1;
+        }
         RestoreLease();
+        guard.Start();
         Task looking = observer.RunAsync(() => Interlocked.Read(ref actionNumber), ObserveInterval, Publish, ending.Token);
         Task catchingUp = CatchUpAsync();
         Task turning = TurnsAsync();
@@ -99,6 +109,8 @@ public sealed partial class NodeAgent : INode, IAsyncDisposable
         Wake();
         // A look at a disk that hangs does not come to its end, and the agent must.
         await ((Task)Task.WhenAll(looking, catchingUp, turning)).WaitAsync(EndLimit).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        // With PostgreSQL stopped nobody needs it; it looks for itself, and stays when something is left to guard.
+        guard.End(EndLimit);
         return code;
     }
 
@@ -115,6 +127,7 @@ public sealed partial class NodeAgent : INode, IAsyncDisposable
         await ending.CancelAsync().ConfigureAwait(false);
         cluster.Changed -= Wake;
         fence.Dispose();
+        guard.Dispose();
         dataProbe.Dispose();
         raftProbe.Dispose();
         callbacks.Dispose();
@@ -196,20 +209,43 @@ public sealed partial class NodeAgent : INode, IAsyncDisposable
         if (leaseFile.Read() is not { } left) return;
         keeper = keeper.Restore(left);
         fence.SetLease(left);
+        guard.Tell(left, wait: false);
         // Something of ours ran under that lease; until it is seen to be a standby or gone it counts as writable.
-        fence.Arm();
+        Arm();
     }
+
+    private void Arm()
+    {
+        if (fence.IsArmed) return;
+        fence.Arm();
+        guard.Declare(true);
+    }
+
+    private void Disarm()
+    {
+        if (!fence.IsArmed) return;
+        fence.Disarm();
+        guard.Declare(false);
+    }
+
+    private void OnGuardChanged()
+    {
+        // It may have fenced: what runs is looked at again.
+        observer.Trigger();
+        Wake();
+    }
+
 
     private void FenceFromWatch(string reason)
     {
         if (Volatile.Read(ref running) is null && instance.Controller.VerifyStopped() is not null)
         {
-            fence.Disarm();
+            Disarm();
             return;
         }
         LogFence(reason);
         FenceReport report = instance.Controller.Fence(FenceLimit);
-        if (report.Proof is not null && Volatile.Read(ref running) is null) fence.Disarm();
+        if (report.Proof is not null && Volatile.Read(ref running) is null) Disarm();
         observer.Trigger();
     }
 

@@ -2,8 +2,8 @@ using System.Threading.Channels;
 using Patroni.Raft.Agent.Configuration;
 using Patroni.Raft.Agent.Consensus;
 using Patroni.Raft.Agent.Instance;
-using Patroni.Raft.Agent.Loop;
 using Patroni.Raft.Consensus;
+using Patroni.Raft.Postgres.Guard;
 using Patroni.Raft.StateMachine;
 using Microsoft.Extensions.Logging;
 

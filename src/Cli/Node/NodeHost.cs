@@ -5,6 +5,7 @@ using Patroni.Raft.Agent.Consensus;
 using Patroni.Raft.Agent.Node;
 using Patroni.Raft.Api;
 using Patroni.Raft.Consensus;
+using Patroni.Raft.Postgres.Guard;
 using Patroni.Raft.StateMachine;
 
 namespace Patroni.Raft.Cli.Node;
@@ -56,7 +57,7 @@ public static class NodeHost
     private static async Task<int> RunDataAsync(
         ConfigurationStore configuration, ReplicatedCluster cluster, RaftNode raft, NodeSignals signals, ILoggerFactory loggers)
     {
-        await using var agent = new NodeAgent(configuration, cluster, raft, loggers);
+        await using var agent = new NodeAgent(configuration, cluster, raft, GuardCommand.ThisProgram(), loggers);
         await using ApiHost api = await ApiHost.StartAsync(agent, () => ApiSettings.Of(configuration.Current), loggers, signals.Stop).ConfigureAwait(false);
         signals.ReloadRequested += () => Reload(agent, api, loggers);
         using CancellationTokenRegistration stop = signals.Stop.Register(agent.RequestShutdown);

@@ -15,6 +15,8 @@ internal sealed record ChildSpec
     internal required string WorkingDirectory { get; init; }
     /// <summary>Added to our environment.</summary>
     internal IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
+    /// <summary>All of the environment, NAME=VALUE, instead of ours; null for ours with <see cref="Environment"/>.</summary>
+    internal IReadOnlyList<string>? WholeEnvironment { get; init; }
     /// <summary>File that stdout and stderr are appended to; null gives a pipe, see <see cref="ChildProcess.Output"/>.</summary>
     internal string? LogFile { get; init; }
 }
@@ -57,7 +59,7 @@ internal sealed unsafe class ChildProcess : IDisposable
         int error;
         void* attributes = NativeMemory.AllocZeroed(OpaqueSize), actions = NativeMemory.AllocZeroed(OpaqueSize), set = NativeMemory.AllocZeroed(OpaqueSize);
         byte** argv = Strings([spec.File, .. spec.Arguments]);
-        byte** envp = Strings(MergedEnvironment(spec.Environment));
+        byte** envp = Strings(spec.WholeEnvironment ?? MergedEnvironment(spec.Environment));
         try
         {
             Libc.SpawnAttrInit(attributes);
@@ -111,7 +113,8 @@ internal sealed unsafe class ChildProcess : IDisposable
         _watch.Dispose();
     }
 
-    private static List<string> MergedEnvironment(IReadOnlyDictionary<string, string> added)
+    /// <summary>Our environment without what is only for us, and with what is added.</summary>
+    internal static List<string> MergedEnvironment(IReadOnlyDictionary<string, string> added)
     {
         List<string> merged = [];
         foreach (System.Collections.DictionaryEntry entry in Environment.GetEnvironmentVariables())
@@ -124,7 +127,7 @@ internal sealed unsafe class ChildProcess : IDisposable
         return merged;
     }
 
-    private static byte** Strings(List<string> values)
+    private static byte** Strings(IReadOnlyList<string> values)
     {
         byte** array = (byte**)NativeMemory.AllocZeroed((nuint)(values.Count + 1), (nuint)sizeof(byte*));
         for (int i = 0; i < values.Count; i++)

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using Patroni.Raft.Postgres.Directories;
+using Patroni.Raft.Postgres.Guard;
 using Patroni.Raft.StateMachine;
 
 namespace Patroni.Raft.Postgres.Processes;
@@ -17,6 +18,7 @@ public sealed partial class InstanceController : IDisposable
 
     private readonly Lock _gate = new();
     private readonly ILogger _log;
+    private readonly ILauncher _launcher;
     private Postmaster? _current;
     private long _launches;
 
@@ -26,11 +28,23 @@ public sealed partial class InstanceController : IDisposable
     /// <param name="logFile">Where the output of the postmaster goes; a file, never a pipe: PostgreSQL survives the agent.</param>
     /// <param name="logger">Log.</param>
     public InstanceController(string dataDir, string serverBinary, string logFile, ILogger<InstanceController> logger)
+        : this(dataDir, serverBinary, logFile, logger, new DirectLauncher(dataDir))
+    {
+    }
+
+    /// <summary>Makes a controller whose PostgreSQL is launched and promoted by its guard.</summary>
+    public InstanceController(string dataDir, string serverBinary, string logFile, ILogger<InstanceController> logger, GuardKeeper guard)
+        : this(dataDir, serverBinary, logFile, logger, (ILauncher)guard)
+    {
+    }
+
+    internal InstanceController(string dataDir, string serverBinary, string logFile, ILogger logger, ILauncher launcher)
     {
         DataDir = dataDir;
         ServerBinary = serverBinary;
         LogFile = logFile;
         _log = logger;
+        _launcher = launcher;
     }
 
     /// <summary>The data directory.</summary>
@@ -75,7 +89,10 @@ public sealed partial class InstanceController : IDisposable
     /// Starts PostgreSQL. Refuses while any process of the instance lives. The signal files are set here, so that the mode cannot
     /// differ from what PostgreSQL finds: no start as standby is ever writable.
     /// </summary>
-    public LaunchResult Launch(LaunchRequest request)
+    public LaunchResult Launch(LaunchRequest request) =>
+        CarryOut(new LaunchOrder(request, ServerBinary, LogFile, [.. ChildProcess.MergedEnvironment(LaunchEnvironment())]));
+
+    internal LaunchResult CarryOut(LaunchOrder order)
     {
         lock (_gate)
         {
@@ -85,38 +102,17 @@ public sealed partial class InstanceController : IDisposable
             Interlocked.Increment(ref _launches);
             try
             {
-                return LaunchCore(request);
+                (ProcessWatch? watch, string? error) = _launcher.Launch(order);
+                if (watch is null) return new LaunchResult.Refused(error!);
+                _current = new(watch, order.Request);
+                LogLaunched(watch.Pid, order.Request.Mode, order.Request.Epoch, DataDir);
+                return new LaunchResult.Launched(_current);
             }
             finally
             {
                 Interlocked.Increment(ref _launches);
             }
         }
-    }
-
-    private LaunchResult LaunchCore(LaunchRequest request)
-    {
-        try
-        {
-            SignalFiles.Prepare(DataDir, request.Mode);
-            Directory.CreateDirectory(Path.GetDirectoryName(LogFile)!);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return new LaunchResult.Refused($"cannot prepare the start in {DataDir}: {e.Message}");
-        }
-        (ChildProcess? child, string? error) = ChildProcess.Start(new()
-        {
-            File = ServerBinary,
-            Arguments = ["-D", DataDir, .. request.Options],
-            WorkingDirectory = DataDir,
-            Environment = LaunchEnvironment(),
-            LogFile = LogFile,
-        });
-        if (child is null) return new LaunchResult.Refused(error!);
-        _current = new(child.Watch, request);
-        LogLaunched(child.Pid, request.Mode, request.Epoch, DataDir);
-        return new LaunchResult.Launched(_current);
     }
 
     /// <summary>Waits until the postmaster is ready, has exited, or the time is over.</summary>
@@ -142,17 +138,8 @@ public sealed partial class InstanceController : IDisposable
         lock (_gate)
         {
             if (Current is not { } running) return new SignalResult.Refused($"PostgreSQL in {DataDir} is not running");
-            try
-            {
-                marker.Write(DataDir);
-                SignalFiles.RequestPromotion(DataDir);
-            }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-            {
-                return new SignalResult.Refused($"cannot write the promotion files in {DataDir}: {e.Message}");
-            }
             LogPromote(running.Pid, marker.Epoch);
-            return Send(running, Libc.SigUsr1);
+            return _launcher.Promote(running, marker);
         }
     }
 
@@ -258,7 +245,7 @@ public sealed partial class InstanceController : IDisposable
         if (postmaster.Watch.Signal(Libc.SigKill) == 0) killed.Add(postmaster.Pid);
     }
 
-    private static SignalResult Send(Postmaster postmaster, int signal) => postmaster.Watch.Signal(signal) switch
+    internal static SignalResult Send(Postmaster postmaster, int signal) => postmaster.Watch.Signal(signal) switch
     {
         0 => new SignalResult.Sent(),
         int error => new SignalResult.Refused($"cannot signal postmaster {postmaster.Pid}: {Libc.Describe(error)}"),

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Patroni.Raft.Postgres.Directories;
 using Patroni.Raft.StateMachine;
 
 namespace Patroni.Raft.Postgres.Processes;
@@ -19,6 +20,23 @@ public enum LaunchMode
 /// <param name="Epoch">The leadership under which a writable start is made; recorded, and <see cref="Epoch.None"/> for a standby.</param>
 /// <param name="Options">Command line after <c>-D</c>, from ServerConfiguration.</param>
 public sealed record LaunchRequest(LaunchMode Mode, Epoch Epoch, ImmutableArray<string> Options);
+
+/// <summary>A launch with all that the one who carries it out has to know.</summary>
+/// <param name="Request">The order.</param>
+/// <param name="ServerBinary">Path of <c>postgres</c>.</param>
+/// <param name="LogFile">File that its output is appended to.</param>
+/// <param name="Environment">All of its environment, NAME=VALUE.</param>
+internal sealed record LaunchOrder(LaunchRequest Request, string ServerBinary, string LogFile, ImmutableArray<string> Environment);
+
+/// <summary>Carries out what makes PostgreSQL run or writable: in this process, or in the guard.</summary>
+internal interface ILauncher
+{
+    /// <summary>Starts PostgreSQL in a directory in which nothing of it runs; a string says why it was not started.</summary>
+    (ProcessWatch? Watch, string? Error) Launch(LaunchOrder order);
+
+    /// <summary>Writes the marker, then tells the postmaster to promote.</summary>
+    SignalResult Promote(Postmaster postmaster, PromotionMarker marker);
+}
 
 /// <summary>A postmaster, launched or adopted.</summary>
 public sealed class Postmaster

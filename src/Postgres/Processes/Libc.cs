@@ -5,14 +5,15 @@ namespace Patroni.Raft.Postgres.Processes;
 /// <summary>The system calls that .NET does not offer; thin, one to one, errors as errno.</summary>
 internal static unsafe partial class Libc
 {
-    internal const int SigHup = 1, SigInt = 2, SigQuit = 3, SigKill = 9, SigUsr1 = 10, SigTerm = 15, SigStop = 19, SigCont = 18;
+    internal const int SigHup = 1, SigInt = 2, SigQuit = 3, SigKill = 9, SigUsr1 = 10, SigPipe = 13, SigTerm = 15, SigStop = 19, SigCont = 18;
     internal const int ESRCH = 3, EINTR = 4, EPERM = 1, EACCES = 13, ENOENT = 2, ECHILD = 10;
     internal const short PollIn = 1;
     internal const int ORdonly = 0, OWronly = 1, OCreat = 0x40, OAppend = 0x400, OCloexec = 0x80000, ODirectory = 0x10000;
     private const long SysPidfdSendSignal = 424, SysPidfdOpen = 434;
     private const int PPidfd = 3, WExited = 4, WNoHang = 1;
     private const int AtFdCwd = -100;
-    private const uint StatxIno = 0x100, StatxUid = 8;
+    private const int AtSymlinkNoFollow = 0x100;
+    private const uint StatxIno = 0x100, StatxUid = 8, StatxTypeAndMode = 3;
 
     [StructLayout(LayoutKind.Sequential)]
     internal struct PollFd
@@ -113,6 +114,14 @@ internal static unsafe partial class Libc
         if (*(int*)(info + 16) == 0) return null;
         int code = *(int*)(info + 8), status = *(int*)(info + 24);
         return code == 1 ? new(status, null) : new(null, status);
+    }
+
+    /// <summary>Whether the path itself, not what a link points to, is a directory of this user that nobody else may enter.</summary>
+    internal static bool IsPrivateDirectory(string path)
+    {
+        byte* buffer = stackalloc byte[256];
+        return Statx(AtFdCwd, path, AtSymlinkNoFollow, StatxUid | StatxTypeAndMode, buffer) == 0
+            && *(uint*)(buffer + 20) == GetEuid() && *(ushort*)(buffer + 28) == (0x4000 | 0x1C0);
     }
 
     /// <summary>Identity of a directory, symbolic links followed; null when it cannot be looked at.</summary>

@@ -34,6 +34,25 @@ internal static class ProcessControl
         return found;
     }
 
+    /// <summary>The guards of a data directory; normally one.</summary>
+    public static IReadOnlyList<int> GuardsOf(string dataDirectory)
+    {
+        var found = new List<int>();
+        foreach (string entry in Directory.EnumerateDirectories("/proc"))
+        {
+            if (!int.TryParse(Path.GetFileName(entry), NumberStyles.None, CultureInfo.InvariantCulture, out int id)) continue;
+            try
+            {
+                if (File.ReadAllText(Path.Combine(entry, "cmdline")).EndsWith($"\0guard\0{dataDirectory}\0", StringComparison.Ordinal)) found.Add(id);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                // It ended, or belongs to somebody else.
+            }
+        }
+        return found;
+    }
+
     /// <summary>Kills until a scan finds nothing: a postmaster may fork between scan and signal.</summary>
     public static void KillAllIn(string directory)
     {

@@ -1,6 +1,6 @@
 using System.Text;
 using System.Text.Json.Nodes;
-using Patroni.Raft.Agent.Loop;
+using Patroni.Raft.Postgres.Guard;
 using Xunit;
 
 namespace Patroni.Raft.IntegrationTests.Cluster.Harness;
@@ -191,8 +191,9 @@ internal sealed class TestCluster : IAsyncDisposable
         foreach (TestNode node in DataNodes)
         {
             await node.QuitPostgresAsync();
-            // A killed agent leaves its lease on tmpfs, outside of the cluster's directory.
-            new LeaseFile(node.DataDirectory).Write(null);
+            node.KillGuard();
+            // Those who are killed leave their lease and socket on tmpfs, outside of the cluster's directory.
+            new GuardFiles(node.DataDirectory).Remove();
         }
         Directory.Delete(Root, recursive: true);
     }

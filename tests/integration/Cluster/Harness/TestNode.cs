@@ -63,6 +63,14 @@ internal sealed class TestNode(TestCluster cluster, string name, bool witness)
 
     public void KillPostgres() => ProcessControl.KillAllIn(DataDirectory);
 
+    /// <summary>The guard's process; null while there is none.</summary>
+    public int? GuardId() => ProcessControl.GuardsOf(DataDirectory) is [var id, ..] ? id : null;
+
+    public void KillGuard()
+    {
+        foreach (int id in ProcessControl.GuardsOf(DataDirectory)) ProcessControl.Signal(id, ProcessControl.SigKill);
+    }
+
     /// <summary>Ends PostgreSQL at once but with its own hand: killed, it would leave its shared memory behind.</summary>
     public async Task QuitPostgresAsync()
     {
@@ -74,10 +82,11 @@ internal sealed class TestNode(TestCluster cluster, string name, bool witness)
         KillPostgres();
     }
 
-    /// <summary>The crash of a host: the agent cannot react to the end of its PostgreSQL, nor the other way round.</summary>
+    /// <summary>The crash of a host: neither agent nor guard can react to the end of PostgreSQL, nor the other way round.</summary>
     public void Crash()
     {
         KillAgent();
+        KillGuard();
         KillPostgres();
     }
 

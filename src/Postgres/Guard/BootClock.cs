@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace Patroni.Raft.Agent.Loop;
+namespace Patroni.Raft.Postgres.Guard;
 
 /// <summary>CLOCK_BOOTTIME: counts also while the machine sleeps, never jumps. The only clock leases are measured with.</summary>
 public static partial class BootClock
