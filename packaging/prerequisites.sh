@@ -131,7 +131,7 @@ processes_of() {
 guards_of() {
   local file
   for file in $(grep -lsxzF -- guard /proc/[0-9]*/cmdline); do
-    case $(tr '\0' '\n' <"$file" 2>/dev/null | tail -n 1)/ in "$1"/*) printf '%s\n' "$file" ;; esac
+    case $({ tr '\0' '\n' <"$file"; } 2>/dev/null | tail -n 1)/ in "$1"/*) printf '%s\n' "$file" ;; esac
   done
 }
 

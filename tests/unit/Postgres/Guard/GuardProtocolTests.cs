@@ -37,12 +37,12 @@ public sealed class GuardProtocolTests
     {
         var order = new LaunchOrder(new(LaunchMode.Primary, new(1, 5), ["--port=5432", ""]), "/bin/postgres", "/log", ["A=1", "B=x y"]);
         LaunchOrder read = Assert.IsType<GuardMessage.Launch>(GuardCodec.Decode(GuardCodec.Encode(new GuardMessage.Launch(order) { Id = 7 }))).Order;
-        Assert.Equal(order.Request.Options, read.Request.Options);
-        Assert.Equal(order.Environment, read.Environment);
+        Assert.True(order.Request.Options.SequenceEqual(read.Request.Options));
+        Assert.True(order.Environment.SequenceEqual(read.Environment));
         Assert.Equal((order.Request.Mode, order.Request.Epoch, order.ServerBinary, order.LogFile), (read.Request.Mode, read.Request.Epoch, read.ServerBinary, read.LogFile));
         var welcome = new GuardMessage.Welcome(1, "v", true, new(1, 5), 42, 99, ["a", "b"]);
         GuardMessage.Welcome back = Assert.IsType<GuardMessage.Welcome>(GuardCodec.Decode(GuardCodec.Encode(welcome)));
-        Assert.Equal(welcome.Notes, back.Notes);
+        Assert.True(welcome.Notes.SequenceEqual(back.Notes));
         Assert.Equal(welcome with { Notes = [] }, back with { Notes = [] });
     }
 
