@@ -62,7 +62,8 @@ internal sealed class StoryContext
                 break;
             case MemberChanged e:
                 members.Add(e.Node);
-                data[e.Node] = e.Incarnation;
+                // A node without data, as between emptying and cloning, does not make what it had before unknown.
+                if (e.Incarnation != Incarnation.None) data[e.Node] = e.Incarnation;
                 break;
             case PeerRegistered { Peer: { Kind: PeerKind.Data } peer }:
                 members.Add(peer.Name);

@@ -121,7 +121,7 @@ internal sealed class StoryBuilder
     {
         bool isFormer = e.Node == Former;
         bool otherData = data.TryGetValue(e.Node, out Incarnation known) && known != Incarnation.None && e.Incarnation != known && e.Incarnation != Incarnation.None;
-        data[e.Node] = e.Incarnation;
+        if (e.Incarnation != Incarnation.None) data[e.Node] = e.Incarnation;
         bool newNote = e.Note.Length > 0 && e.Note != (isFormer ? formerNote : followers.GetValueOrDefault(e.Node)?.Note);
         bool streams = promotion is { } now && e.Replication == "streaming" && e.Timeline >= now.Timeline && e.Node != elected?.Winner;
         if (isFormer)
