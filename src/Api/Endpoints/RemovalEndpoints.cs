@@ -33,7 +33,7 @@ internal static class RemovalEndpoints
             (true, _, _) => (200, $"Cluster {scope} is removed"),
             (_, Uninitialized, _) => (404, $"Cluster {scope} is not initialized; there is nothing to remove."),
             // While somebody may write, nobody must be able to begin anew.
-            (_, _, { } leader) => (409, $"{leader} holds the lease of the leader. Pause the cluster and stop PostgreSQL on {leader}, then remove it."),
+            (_, _, { } leader) => (409, $"{leader} holds the lease of the leader. Pause the cluster, stop PostgreSQL and the agent of {leader}, and remove the cluster once the lease is over."),
             _ => (503, outcome.Reason),
         };
         await Reply.Text(context, status, text);

@@ -13,7 +13,7 @@ public sealed class RemovalEndpointTests
     [InlineData("""{"cluster":"lab"}""", 400, "Unknown field 'cluster'.")]
     [InlineData("""{"scope":1}""", 400, "scope must be text.")]
     [InlineData("""{"scope":"other"}""", 412, "This node belongs to the cluster lab.")]
-    [InlineData(Lab, 409, "node0 holds the lease of the leader. Pause the cluster and stop PostgreSQL on node0, then remove it.")]
+    [InlineData(Lab, 409, "node0 holds the lease of the leader. Pause the cluster, stop PostgreSQL and the agent of node0, and remove the cluster once the lease is over.")]
     public async Task Refusals_change_nothing(string body, int status, string text)
     {
         await using ApiFixture api = await ApiFixture.StartAsync();
