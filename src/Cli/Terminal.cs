@@ -15,7 +15,7 @@ public sealed class Terminal(TextReader input, TextWriter output, TextWriter err
     private bool _drawn;
 
     /// <summary>The process's own streams.</summary>
-    public static Terminal Process { get; } = new(Console.In, Console.Out, Console.Error, !Console.IsOutputRedirected, MayColor());
+    public static Terminal Process { get; } = new(new StandardInput(), Console.Out, Console.Error, !Console.IsOutputRedirected, MayColor());
 
     /// <summary>Answers, and files given as -.</summary>
     public TextReader Input { get; } = input;
@@ -52,7 +52,7 @@ public sealed class Terminal(TextReader input, TextWriter output, TextWriter err
     /// <exception cref="CliException">The input ended.</exception>
     public string PromptHidden(string question)
     {
-        if (!ReferenceEquals(Input, Console.In) || Console.IsInputRedirected)
+        if (Input is not StandardInput || Console.IsInputRedirected)
         {
             return Prompt(question, null);
         }
@@ -123,7 +123,7 @@ public sealed class Terminal(TextReader input, TextWriter output, TextWriter err
     }
 
     // Ctrl-C at a question ends like the end of the input does.
-    private PosixSignalRegistration? Interruptible() => !ReferenceEquals(Input, Console.In) ? null : PosixSignalRegistration.Create(PosixSignal.SIGINT, _ =>
+    private PosixSignalRegistration? Interruptible() => Input is not StandardInput ? null : PosixSignalRegistration.Create(PosixSignal.SIGINT, _ =>
     {
         Output.WriteLine();
         Error.WriteLine("Aborted!");
@@ -152,5 +152,21 @@ public sealed class Terminal(TextReader input, TextWriter output, TextWriter err
                     break;
             }
         }
+    }
+
+    // Opened when the first question is asked: to look at a list must not change the modes of the terminal.
+    private sealed class StandardInput : TextReader
+    {
+        private readonly Lazy<TextReader> _reader = new(static () => new StreamReader(Console.OpenStandardInput()));
+
+        public override int Peek() => _reader.Value.Peek();
+
+        public override int Read() => _reader.Value.Read();
+
+        public override int Read(char[] buffer, int index, int count) => _reader.Value.Read(buffer, index, count);
+
+        public override string? ReadLine() => _reader.Value.ReadLine();
+
+        public override string ReadToEnd() => _reader.Value.ReadToEnd();
     }
 }
