@@ -88,6 +88,8 @@ require_clients() {
   # Shells, for the completion that the product offers them.
   command -v zsh >/dev/null || missing+=(zsh)
   command -v fish >/dev/null || missing+=(fish)
+  # Makes the terminals on which the command line is tested.
+  command -v script >/dev/null || missing+=(bsdutils)
   /usr/bin/python3 -c 'import prometheus_client.parser' 2>/dev/null || missing+=(python3-prometheus-client)
   [ ${#missing[@]} = 0 ] || require_package "what the tests need" "${missing[@]}"
 }

@@ -12,6 +12,9 @@ internal static class Product
         ? [native]
         : [Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", Path.Combine(AppContext.BaseDirectory, "patroni-raft.dll")];
 
+    /// <summary>The product as one program, to be called by links with other names.</summary>
+    public static string Program => Environment.GetEnvironmentVariable("PATRONI_RAFT_PRODUCT") is { Length: > 0 } native ? native : Path.Combine(AppContext.BaseDirectory, "patroni-raft");
+
     /// <summary>Starts it with its output appended to a file; the process is the product itself, not a shell around it.</summary>
     public static Process StartLogged(string directory, string log, params string[] arguments) => StartLogged(directory, log, [], arguments);
 
@@ -23,10 +26,13 @@ internal static class Product
     }
 
     /// <summary>Runs it to its end.</summary>
-    public static async Task<ProductResult> RunAsync(string directory, IEnumerable<string> arguments, int seconds = Wait.Seconds)
+    public static Task<ProductResult> RunAsync(string directory, IEnumerable<string> arguments, int seconds = Wait.Seconds) =>
+        RunProgramAsync(directory, Executable[0], [.. Executable[1..], .. arguments], seconds);
+
+    /// <summary>Runs a program to its end.</summary>
+    public static async Task<ProductResult> RunProgramAsync(string directory, string program, IReadOnlyList<string> arguments, int seconds = Wait.Seconds)
     {
-        string[] executable = Executable;
-        var start = Prepare(directory, executable[0], [.. executable[1..], .. arguments]);
+        var start = Prepare(directory, program, arguments);
         start.RedirectStandardOutput = start.RedirectStandardError = start.RedirectStandardInput = true;
         using var process = Process.Start(start)!;
         process.StandardInput.Close();
@@ -40,12 +46,12 @@ internal static class Product
         catch (OperationCanceledException)
         {
             process.Kill();
-            throw new TimeoutException($"patroni-raft {string.Join(' ', arguments)} did not end within {seconds} s: {await output} {await error}");
+            throw new TimeoutException($"{program} {string.Join(' ', arguments)} did not end within {seconds} s: {await output} {await error}");
         }
         return new(process.ExitCode, await output, await error);
     }
 
-    private static ProcessStartInfo Prepare(string directory, string file, IEnumerable<string> arguments)
+    internal static ProcessStartInfo Prepare(string directory, string file, IEnumerable<string> arguments)
     {
         var start = new ProcessStartInfo(file, arguments) { WorkingDirectory = directory };
         // Several agents and a test share few cores.
