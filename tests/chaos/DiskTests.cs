@@ -23,7 +23,7 @@ public sealed class DiskCluster : IAsyncLifetime
     {
         if (cluster is null)
         {
-            cluster = new(new() { Ttl = 4, LoopWait = 1, RetryTimeout = 1.2, Synchronous = true });
+            cluster = new(new() { Ttl = 12, LoopWait = 2, RetryTimeout = 4, Synchronous = true });
             await cluster.FormAsync();
         }
         await cluster.ExplainAsync(async () =>

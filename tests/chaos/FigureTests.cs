@@ -40,6 +40,8 @@ public sealed class FigureTests
     {
         await JudgeAsync(cluster, "agent killed, PostgreSQL left alone, agent stays dead", AgentDeadAsync, losesNothing: true);
         await JudgeAsync(cluster, "agent killed, started again within half of ttl", AgentBackAsync, losesNothing: true);
+        // The short form of mixed chaos has these.
+        if (!Settings.Has("CHAOS_ROUNDS")) return;
         await JudgeAsync(cluster, "agent stopped for 2 x ttl, then continued", AgentStoppedAsync, losesNothing: true);
         // What the old primary acknowledged in its last ttl reached nobody: lost by nature, and so not judged.
         await JudgeAsync(cluster, "primary cut off from all others", CutOffAsync, losesNothing: false);
@@ -52,6 +54,7 @@ public sealed class FigureTests
         gaps.Clear();
         failedWrites = 0;
         Verdict verdict;
+        Ledger ledger;
         await using (Workload workload = await Workload.StartAsync(cluster, 1))
         {
             var striker = new Striker(cluster, workload.Ledger, report.Say);
@@ -64,10 +67,11 @@ public sealed class FigureTests
             await cluster.WholeAsync();
             await workload.MoreAsync(20);
             verdict = Checker.Judge(await workload.EndAsync());
-            report.Tell(verdict, workload.Ledger);
+            ledger = workload.Ledger;
         }
-        report.Say($"write outage, seconds: {Spread(outages)}; from the last write of the old primary to the first of the new, seconds: {Spread(gaps)}; failed writes {failedWrites}");
         Anomaly[] wrong = [.. verdict.Anomalies.Where(anomaly => losesNothing || anomaly.Kind == AnomalyKind.DoublePrimary)];
+        report.Tell(verdict, ledger, wrong);
+        report.Say($"write outage, seconds: {Spread(outages)}; from the last write of the old primary to the first of the new, seconds: {Spread(gaps)}; failed writes {failedWrites}");
         Assert.True(wrong.Length == 0, $"{row}: {string.Join("\n", wrong.Take(30).Select(anomaly => anomaly.ToString()))}");
         Assert.All(gaps, gap => Assert.True(gap > 0, $"{row}: the new primary accepted a write {-gap} s before the old one accepted its last"));
     }

@@ -12,14 +12,14 @@ namespace Patroni.Raft.ChaosTests;
 public sealed class MixedChaosTests
 {
     /// <summary>
-    /// CHAOS_MINUTES (0.5), CHAOS_SEED (22), CHAOS_NODES (3), CHAOS_TTL (4), CHAOS_ASYNC=1: commits wait for no standby, and then lost appends are told only,
+    /// CHAOS_MINUTES (0.5), CHAOS_SEED (28), CHAOS_NODES (3), CHAOS_TTL (4), CHAOS_ASYNC=1: commits wait for no standby, and then lost appends are told only,
     /// because an asynchronous failover may lose them by its nature.
     /// </summary>
     [Fact]
     public async Task Mixed_faults_lose_nothing_and_never_make_two_primaries()
     {
         double minutes = Settings.Number("CHAOS_MINUTES", 0.5);
-        int seed = (int)Settings.Number("CHAOS_SEED", 22), nodes = (int)Settings.Number("CHAOS_NODES", 3);
+        int seed = (int)Settings.Number("CHAOS_SEED", 28), nodes = (int)Settings.Number("CHAOS_NODES", 3);
         double ttl = Settings.Number("CHAOS_TTL", 4);
         bool synchronous = Settings.Number("CHAOS_ASYNC", 0) == 0;
         var options = new ChaosOptions { Nodes = nodes, Ttl = ttl, LoopWait = Math.Max(0.5, ttl / 5), RetryTimeout = ttl * 0.3, Synchronous = synchronous };
@@ -47,8 +47,8 @@ public sealed class MixedChaosTests
         await workload.MoreAsync(20);
         History history = await workload.EndAsync();
         Verdict verdict = Checker.Judge(history);
-        report.Tell(verdict, workload.Ledger);
         Anomaly[] wrong = [.. verdict.Anomalies.Where(anomaly => cluster.Options.Synchronous || anomaly.Kind == AnomalyKind.DoublePrimary)];
+        report.Tell(verdict, workload.Ledger, wrong);
         Assert.True(wrong.Length == 0, string.Join("\n", wrong.Take(30).Select(anomaly => anomaly.ToString())));
     }
 }

@@ -25,13 +25,14 @@ internal sealed class Report
         lock (Gate) return lines.ToString();
     }
 
-    public void Tell(Verdict verdict, Ledger ledger)
+    /// <summary>Tells a judgement, with the evidence for what is wrong.</summary>
+    public void Tell(Verdict verdict, Ledger ledger, IEnumerable<Anomaly> wrong)
     {
         Say(string.Create(CultureInfo.InvariantCulture, $"acknowledged appends {verdict.Acknowledged}, unknown {verdict.Unknown} of which {verdict.UnknownKept} are kept, vanished after being seen unacknowledged {verdict.Vanished}"));
         Say($"lost {verdict.Count(AnomalyKind.Lost)}, duplicated {verdict.Count(AnomalyKind.Duplicated)}, reordered {verdict.Count(AnomalyKind.Reordered)}, invented {verdict.Count(AnomalyKind.Invented)}, "
             + $"stale reads {verdict.Count(AnomalyKind.StaleRead)}, double primaries {verdict.Count(AnomalyKind.DoublePrimary)}; left out for thawed nodes {verdict.Excused}");
         Say($"reigns {verdict.Reigns.Count}, shortest time between two nodes {ShortestGap(verdict)}");
-        foreach (Anomaly anomaly in verdict.Anomalies.Take(30)) Say($"  {anomaly}");
+        foreach (Anomaly anomaly in wrong.Take(30)) Say($"  {anomaly}");
         foreach ((string failure, long count) in ledger.Failures.OrderByDescending(pair => pair.Value).Take(8)) Say($"  clients were told {count} times: {failure}");
     }
 

@@ -54,7 +54,7 @@ internal sealed class Workload : IAsyncDisposable
     }
 
     /// <summary>Waits until that many more appends were acknowledged.</summary>
-    public async Task MoreAsync(int appends, int seconds = Wait.Seconds)
+    public async Task MoreAsync(int appends, int seconds = 300)
     {
         long goal = Ledger.Acknowledged + appends;
         await Wait.UntilAsync($"{appends} more acknowledged appends", () => loops.Any(loop => loop.IsFaulted) || Ledger.Acknowledged >= goal, seconds);

@@ -160,7 +160,7 @@ internal sealed class ChaosCluster : IAsyncDisposable
               "postgresql": {
                 "use_pg_rewind": true, "use_slots": true,
                 "parameters": { "max_connections": 60, "shared_buffers": "16MB", "wal_keep_size": "64MB", "max_wal_size": "128MB", "wal_log_hints": "on" },
-                "pg_hba": [ "local all all trust", "host all all 10.77.0.0/24 scram-sha-256", "host replication replicator 10.77.0.0/24 scram-sha-256" ]
+                "pg_hba": [ "local all all trust", "host all all 10.77.0.0/16 scram-sha-256", "host replication replicator 10.77.0.0/16 scram-sha-256" ]
               }
             },
             "initdb": [ { "encoding": "UTF8" }, { "locale": "C" }, "data-checksums" ]

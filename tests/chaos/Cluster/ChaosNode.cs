@@ -20,7 +20,7 @@ internal sealed class ChaosNode
         Name = $"node{number}";
         DataDisk = new(Path.Combine(cluster.Root, Name, "d"), 1024);
         RaftDisk = new(Path.Combine(cluster.Root, Name, "r"), 64);
-        using Process probe = Process.Start(new ProcessStartInfo("nsenter", NodeNetwork.Inside(number, "sleep", "60")))!;
+        using Process probe = Process.Start(new ProcessStartInfo("nsenter", cluster.Network.Inside(number, "sleep", "60")))!;
         netns = WaitForNamespace(probe.Id);
         probe.Kill();
         probe.WaitForExit();
@@ -28,7 +28,7 @@ internal sealed class ChaosNode
 
     public int Number { get; }
     public string Name { get; }
-    public string Address => NodeNetwork.Address(Number);
+    public string Address => cluster.Network.Address(Number);
     public string ApiUrl => $"http://{Address}:8008";
     public Disk DataDisk { get; }
     public Disk RaftDisk { get; }
@@ -53,7 +53,7 @@ internal sealed class ChaosNode
     public void StartAgent()
     {
         if (AgentRuns) return;
-        string[] prefix = ["nsenter", .. NodeNetwork.Inside(Number, "setpriv", "--inh-caps=-all", "--ambient-caps=-all", "--no-new-privs")];
+        string[] prefix = ["nsenter", .. cluster.Network.Inside(Number, "setpriv", "--inh-caps=-all", "--ambient-caps=-all", "--no-new-privs")];
         agent = Product.StartLogged(cluster.Root, Log, prefix, "run", cluster.File, "--name", Name);
     }
 

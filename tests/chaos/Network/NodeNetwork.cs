@@ -7,7 +7,9 @@ namespace Patroni.Raft.ChaosTests.Network;
 /// </summary>
 internal sealed class NodeNetwork : IDisposable
 {
-    private const string Bridge = "br-nodes";
+    private static int networks;
+    // Clusters of several tests live side by side.
+    private readonly int number = Interlocked.Increment(ref networks);
     private readonly int nodes;
     private readonly Lock gate = new();
     private readonly HashSet<(int From, int To)> cut = [];
@@ -19,23 +21,25 @@ internal sealed class NodeNetwork : IDisposable
             throw new InvalidOperationException("These tests need network and mount namespaces of their own: run them by ./test -p chaos, or see tests/chaos/README.md.");
         this.nodes = nodes;
         Shell.Run("ip", "link", "add", Bridge, "type", "bridge");
-        Shell.Run("ip", "address", "add", "10.77.0.254/24", "dev", Bridge);
+        Shell.Run("ip", "address", "add", $"10.77.{number}.254/24", "dev", Bridge);
         Shell.Run("ip", "link", "set", Bridge, "up");
         for (int node = 1; node <= nodes; node++) Connect(node);
         HasDelay = Shell.Can("nsenter", Inside(1, "/usr/sbin/tc", "qdisc", "replace", "dev", "eth0", "root", "netem", "delay", "1ms"));
         Heal();
     }
 
+    private string Bridge => $"bridge{number}";
+
     /// <summary>Whether this kernel can delay packets (netem); where it cannot, slow links are narrow ones whose queue is the delay.</summary>
     public bool HasDelay { get; }
 
-    public static string Address(int node) => $"10.77.0.{node}";
+    public string Address(int node) => $"10.77.{number}.{node}";
 
     /// <summary>The identity of a node's network namespace, as in /proc/ID/ns/net: what runs in it belongs to the node.</summary>
     public static string NamespaceOf(int processId) => new FileInfo($"/proc/{processId}/ns/net").LinkTarget ?? "";
 
     /// <summary>The arguments of nsenter that run a command at a node; the command keeps the process id.</summary>
-    public static string[] Inside(int node, params string[] command) => [$"--net=/run/netns/node{node}", "--", .. command];
+    public string[] Inside(int node, params string[] command) => [$"--net=/run/netns/{Name(node)}", "--", .. command];
 
     /// <summary>Lets no packet of one node reach another.</summary>
     public void Cut(int from, int to)
@@ -79,14 +83,18 @@ internal sealed class NodeNetwork : IDisposable
 
     public void Dispose()
     {
-        for (int node = 1; node <= nodes; node++) Shell.Can("ip", "netns", "delete", $"node{node}");
-        for (int node = 1; node <= nodes; node++) Shell.Can("ip", "link", "delete", $"veth{node}");
+        for (int node = 1; node <= nodes; node++) Shell.Can("ip", "netns", "delete", Name(node));
+        for (int node = 1; node <= nodes; node++) Shell.Can("ip", "link", "delete", Link(node));
         Shell.Can("ip", "link", "delete", Bridge);
     }
 
-    private static void Connect(int node)
+    private string Name(int node) => $"net{number}-node{node}";
+
+    private string Link(int node) => $"link{number}-{node}";
+
+    private void Connect(int node)
     {
-        string name = $"node{node}", outside = $"veth{node}";
+        string name = Name(node), outside = Link(node);
         Shell.Run("ip", "netns", "add", name);
         Shell.Run("ip", "link", "add", outside, "type", "veth", "peer", "name", "eth0", "netns", name);
         Shell.Run("ip", "link", "set", outside, "master", Bridge, "up");
