@@ -23,8 +23,6 @@ internal sealed partial class Ledger
     /// <summary>What clients were told when something did not work, and how often.</summary>
     public IReadOnlyDictionary<string, long> Failures => failures;
 
-    public IEnumerable<Pulse> Pulses => pulses;
-
     public void Add(Append append)
     {
         appends.Enqueue(append);

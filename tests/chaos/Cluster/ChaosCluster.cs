@@ -109,7 +109,7 @@ internal sealed class ChaosCluster : IAsyncDisposable
         return streaming.Length == Nodes.Count - 1;
     }
 
-    public async ValueTask DisposeAsync()
+    public ValueTask DisposeAsync()
     {
         foreach (ChaosNode node in Nodes) node.KillAll();
         foreach (ChaosNode node in Nodes)
@@ -119,7 +119,7 @@ internal sealed class ChaosCluster : IAsyncDisposable
         }
         Network.Dispose();
         if (Environment.GetEnvironmentVariable("CHAOS_KEEP") != "1") Directory.Delete(Root, recursive: true);
-        await Task.CompletedTask;
+        return ValueTask.CompletedTask;
     }
 
     private async Task MakeSynchronousAsync()

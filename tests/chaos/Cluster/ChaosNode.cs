@@ -139,9 +139,6 @@ internal sealed class ChaosNode
 
     public async Task<bool> IsPrimaryAsync() => (await GetAsync("/primary")).Status == 200;
 
-    public async Task<bool> StreamsAsync() =>
-        await GetAsync("/replica") is { Status: 200, Json: { } json } && (string?)json["replication_state"] == "streaming";
-
     public string ConnectionString => new NpgsqlConnectionStringBuilder
     {
         Host = Address, Port = 5432, Username = "postgres", Password = ChaosCluster.SuperuserPassword, Database = "postgres", Pooling = false,
