@@ -69,6 +69,9 @@ internal sealed unsafe class GuardClient : IDisposable
         return answer.Wait(limit) ? answer.Result : null;
     }
 
+    /// <summary>Whether the connection has ended.</summary>
+    internal bool IsClosed => closed.IsSet;
+
     /// <summary>Waits for the end of the connection; false when it still stands after the time.</summary>
     internal bool WaitClosed(TimeSpan limit) => closed.Wait(limit);
 

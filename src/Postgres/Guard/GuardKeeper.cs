@@ -122,6 +122,10 @@ public sealed partial class GuardKeeper : ILauncher, IDisposable
 
     (ProcessWatch? Watch, string? Error) ILauncher.Launch(LaunchOrder order)
     {
+        // Nothing runs now: the moment to replace a guard of another version.
+        GuardClient? old;
+        lock (gate) old = client;
+        if (old is not null && old.Welcome.GuardVersion != version) Replace(old, $"is of version {old.Welcome.GuardVersion}");
         if (Order(new GuardMessage.Launch(order)) is not { } done) return (null, Unanswered);
         if (done.Refusal is { } refusal) return (null, refusal);
         if (ProcessWatch.TryOpen(done.Pid) is { } watch) return (watch, null);
@@ -164,7 +168,7 @@ public sealed partial class GuardKeeper : ILauncher, IDisposable
         {
             GuardClient? asked;
             lock (gate) asked = client;
-            if (asked is not null) return asked.Ask(request, OrderLimit);
+            if (asked is { IsClosed: false }) return asked.Ask(request, OrderLimit);
             if (disposing.IsSet) return null;
             connected.Wait(RetryPause);
         }
@@ -240,7 +244,7 @@ public sealed partial class GuardKeeper : ILauncher, IDisposable
         found ??= silent is null ? StartNew() : null;
         if (found is null) return null;
         if (found.Welcome.Version == 0) return Replace(found, "speaks another version of the protocol");
-        return found.Welcome.GuardVersion != version && !found.Welcome.IsArmed ? Replace(found, $"is of version {found.Welcome.GuardVersion}") : found;
+        return found.Welcome.GuardVersion != version ? Replace(found, $"is of version {found.Welcome.GuardVersion}") : found;
     }
 
     /// <summary>A guard of another version goes as soon as nothing runs; until then one that can be talked to stays.</summary>

@@ -48,6 +48,45 @@ public sealed class SteadyPrimaryTests(SharedCluster shared)
         Assert.Equal(postmaster, primary.PostmasterId());
     });
 
+    [Fact]
+    public Task PostgreSQL_goes_on_when_its_guard_is_killed_and_gets_another() => Unmoved(async (cluster, writer) =>
+    {
+        TestNode primary = await cluster.PrimaryAsync();
+        int postmaster = primary.PostmasterId(), guard = primary.GuardId()!.Value;
+        ProcessControl.Signal(guard, ProcessControl.SigKill);
+        await Wait.UntilAsync("another guard", () => primary.GuardId() is { } id && id != guard);
+        await writer.MoreAsync(20);
+        Assert.Equal(postmaster, primary.PostmasterId());
+    });
+
+    [Fact]
+    public Task PostgreSQL_goes_on_when_agent_and_guard_are_killed_together_and_the_agent_comes_back() => Unmoved(async (cluster, writer) =>
+    {
+        TestNode primary = await cluster.PrimaryAsync();
+        int postmaster = primary.PostmasterId();
+        primary.KillAgent();
+        primary.KillGuard();
+        primary.Start();
+        await Wait.UntilAsync("the new agent to lead", () => primary.IsPrimaryAsync());
+        await Wait.UntilAsync("another guard", () => primary.GuardId() is not null);
+        await writer.MoreAsync(20);
+        Assert.Equal(postmaster, primary.PostmasterId());
+    });
+
+    [Fact]
+    public Task A_replica_goes_on_streaming_when_its_agent_is_killed() => Unmoved(async (cluster, writer) =>
+    {
+        TestNode primary = await cluster.PrimaryAsync(), replica = await cluster.ReplicaAsync();
+        int postmaster = replica.PostmasterId();
+        replica.KillAgent();
+        await writer.MoreAsync(20);
+        string end = (string)(await primary.SqlAsync("SELECT pg_current_wal_insert_lsn()::text"))!;
+        await Wait.UntilAsync("the replica to replay", async () => (bool)(await replica.SqlAsync($"SELECT coalesce(pg_last_wal_replay_lsn() >= '{end}'::pg_lsn, false)"))!);
+        replica.Start();
+        await Wait.UntilAsync("its new agent to say that it streams", () => replica.StreamsAsync());
+        Assert.Equal(postmaster, replica.PostmasterId());
+    });
+
     private static async Task<TestNode> RaftLeaderBesideThePrimaryAsync(TestCluster cluster)
     {
         TestNode primary = await cluster.PrimaryAsync();
