@@ -136,9 +136,9 @@ public static class LocalConfigurationSchema
 
     private static SettingSchema Watchdog() => Section("watchdog", "The kernel's watchdog.",
     [
-        Choice("mode", "Use of the watchdog.", ["off", "automatic", "auto", "required", "require"], "automatic", Local, null, SettingType.BooleanOrChoice),
-        Of("device", SettingType.Text, "Device file.", "/dev/watchdog", Local, null),
-        Ranged("safety_margin", SettingType.Integer, "Seconds between its action and the end of the lease; -1 is half of ttl.", -1, 86_400, "5", Local, null),
+        Choice("mode", "Use of the watchdog.", ["off", "automatic", "auto", "required", "require"], "automatic", Local, type: SettingType.BooleanOrChoice),
+        Of("device", SettingType.Text, "Device file (or a named pipe, which gets the commands in words, for drills).", "/dev/watchdog", Local),
+        Ranged("safety_margin", SettingType.Integer, "Seconds between its action and the end of the lease; -1 is half of ttl.", -1, 86_400, "5", Local),
     ], Local);
 
     private static SettingSchema Tags() => UserMap("tags", "Properties of the node; further keys are the user's own.", Local, known:

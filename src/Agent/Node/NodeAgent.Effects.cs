@@ -54,6 +54,12 @@ public sealed partial class NodeAgent
 
     private void Begin(NodeAction action, NodeView view)
     {
+        // Before PostgreSQL can be writable. What is required and missing is a reason to give leadership away, found at the next turn.
+        if (ActionExecutor.MayMakeWritable(action) && !view.State.Settings.Pause && !watchdog.Activate(view.State.Settings))
+        {
+            Wake();
+            return;
+        }
         requests.Began(action);
         if (action is RestartAction or StartPrimaryAction or StartStandbyAction) startTimeoutMs = (action as RestartAction)?.TimeoutMs;
         var context = new ActionContext(view.State, observation?.Status, (view.Server as StandbyServer)?.Timeline ?? default, (view.Data as PresentData)?.Incarnation ?? default);

@@ -45,6 +45,7 @@ public sealed partial class NodeAgent
             Note = note.Length > 0 ? note : disks.Reason,
             DiskTrouble = disks.Reason,
             FeatureLevel = ClusterStateMachine.SupportedFeatureLevel,
+            WatchdogFailed = watchdog.Problem(state.Settings, BootClock.NowMs) is not null,
             Origin = origin,
         };
     }

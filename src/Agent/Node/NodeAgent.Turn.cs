@@ -36,6 +36,7 @@ public sealed partial class NodeAgent
 
         NodeView view = View(applied, seen, now);
         Keep(view, now);
+        watchdog.Turn(fence.IsArmed, keeper.Held, applied.State.Settings);
         if (raft.IsLeader)
         {
             foreach (CoordinatorDecision decision in CoordinatorDecisions.Decide(Self, applied.State, applied.Clock, now, startedMs))
@@ -117,6 +118,9 @@ public sealed partial class NodeAgent
             NowMs = now,
             UnixNowMs = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds(),
             State = state,
+            GuardMissingSinceMs = guard.MissingSinceMs,
+            GuardProblem = guard.Problem,
+            WatchdogProblem = watchdog.Problem(state.Settings, now),
             StateIsCurrent = stateIsCurrent,
             Lease = keeper.Held,
             RenewedEpoch = keeper.RenewedEpoch,
@@ -214,6 +218,8 @@ public sealed partial class NodeAgent
         if (raft.IsLeader) due = Math.Min(due, CoordinatorDecisions.NextDueMs(applied.State, applied.Clock, now, startedMs));
         if (dataProbe.Latest.IsLate(now) || raftProbe.Latest.IsLate(now)) due = Math.Min(due, now + DiskHealth.SecondLookMs);
         if (keeper.Held is { Unbounded: false } held && held.FenceStartMs > now) due = Math.Min(due, held.FenceStartMs);
+        // The last moment at which the watchdog may be kept alive: the machine then has until the very end of the lease.
+        if (keeper.Held is { Unbounded: false } lease && watchdog.LastKeepAliveMs(lease) is { } last && last > now) due = Math.Min(due, last);
         if (applied.State.Failover?.ScheduledAtUnixMs is { } at)
             due = Math.Min(due, now + Math.Max(10, at - DateTimeOffset.UtcNow.ToUnixTimeMilliseconds()));
         if (applied.State.Members.TryGetValue(Self, out Member? self) && self.ScheduledRestart is { } scheduled)

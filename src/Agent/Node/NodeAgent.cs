@@ -5,6 +5,7 @@ using Patroni.Raft.Agent.Configuration;
 using Patroni.Raft.Agent.Consensus;
 using Patroni.Raft.Agent.Instance;
 using Patroni.Raft.Agent.Loop;
+using Patroni.Raft.Agent.Watchdogs;
 using Patroni.Raft.Consensus;
 using Patroni.Raft.Postgres;
 using Patroni.Raft.Postgres.Processes;
@@ -32,6 +33,7 @@ public sealed partial class NodeAgent : INode, IAsyncDisposable
     private readonly ActionExecutor executor;
     private readonly FenceWatch fence;
     private readonly GuardKeeper guard;
+    private readonly WatchdogKeeper watchdog;
     private readonly LeaseFile leaseFile;
     private readonly Callbacks callbacks;
     private readonly SlotMaintenance slots;
@@ -59,6 +61,7 @@ public sealed partial class NodeAgent : INode, IAsyncDisposable
         PostgresSettings settings = AgentSettings.ForPostgres(configuration.Current, DynamicConfiguration.Default);
         guard = new(settings.DataDir, guardCommand, loggers.CreateLogger<GuardKeeper>());
         guard.Changed += OnGuardChanged;
+        watchdog = new(() => configuration.Current.Watchdog, loggers.CreateLogger<WatchdogKeeper>());
         instance = new(settings, guard, loggers);
         observer = new(instance, Self);
         executor = new(instance, Self, epoch => keeper.Held is { } held && held.Epoch == epoch && held.Permits(BootClock.NowMs), text => { job = text; Wake(); }, loggers.CreateLogger<ActionExecutor>());
@@ -110,6 +113,7 @@ public sealed partial class NodeAgent : INode, IAsyncDisposable
         // A look at a disk that hangs does not come to its end, and the agent must.
         await ((Task)Task.WhenAll(looking, catchingUp, turning)).WaitAsync(EndLimit).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         // With PostgreSQL stopped nobody needs it; it looks for itself, and stays when something is left to guard.
+        if (!fence.IsArmed) watchdog.Disable();
         guard.End(EndLimit);
         return code;
     }
@@ -130,6 +134,7 @@ public sealed partial class NodeAgent : INode, IAsyncDisposable
         guard.Dispose();
         dataProbe.Dispose();
         raftProbe.Dispose();
+        watchdog.Dispose();
         callbacks.Dispose();
         await instance.DisposeAsync().ConfigureAwait(false);
         ending.Dispose();

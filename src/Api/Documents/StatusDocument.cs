@@ -33,6 +33,7 @@ internal static class StatusDocument
             writer.Key("pending_restart").Boolean(true);
             writer.Key("pending_restart_reason").Raw(snapshot.Report.PendingRestartJson);
         }
+        if (snapshot.Report.WatchdogFailed) writer.Key("watchdog_failed").Boolean(true);
         writer.Key("patroni").BeginObject();
         writer.Key("version").Text(Version(snapshot.Report));
         writer.Key("scope").Text(snapshot.Scope);

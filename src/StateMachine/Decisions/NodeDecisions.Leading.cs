@@ -10,6 +10,7 @@ public static partial class NodeDecisions
         if (view.Lease is null || view.Lease.Epoch != lease.Epoch || !view.Lease.Permits(view.NowMs))
             return FirstRenewal();
         if (view.Data is not PresentData) return LostData(view, lease);
+        if (LeadUnprotected(view, lease) is { } unprotected) return unprotected;
         return view.State.Leadership is Led led ? WhenLed(view, led) : WhenElected(view, lease);
     }
 

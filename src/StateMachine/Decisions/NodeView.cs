@@ -69,6 +69,12 @@ public sealed record NodeView
     public long PostmasterStartUnixUs { get; init; }
     /// <summary>When the open vacancy became known here (<see cref="ApplyClock.VacancyAtMs"/>), CLOCK_BOOTTIME milliseconds.</summary>
     public long VacancyAtMs { get; init; }
+    /// <summary>Since when PostgreSQL has no guard, CLOCK_BOOTTIME milliseconds; null while it has one.</summary>
+    public long? GuardMissingSinceMs { get; init; }
+    /// <summary>Why it has none.</summary>
+    public string GuardProblem { get; init; } = "";
+    /// <summary>Why a watchdog that is required cannot be used; null when it can, or none is required.</summary>
+    public string? WatchdogProblem { get; init; }
     /// <summary>When WAL was last seen to arrive from the upstream, CLOCK_BOOTTIME milliseconds; 0 when never.</summary>
     public long WalArrivedAtMs { get; init; }
 }

@@ -60,6 +60,7 @@ public static class SwitchoverRules
         if (report.Role != PostgresRole.Replica) return "it is not a replica";
         if (report.DiskTrouble.Length > 0) return report.DiskTrouble;
         if (MemberTags.Of(report).FailoverPriority <= 0) return "nofailover is set";
+        if (report.WatchdogFailed) return "not watchdog capable";
         if (primaryRuns && report.ReplicationState != "streaming") return "it does not stream from the leader";
         if (report.Timeline < timeline) return $"it is on timeline {report.Timeline}, the leader on {timeline}";
         if (state.Sync.Leader is not null && !state.Sync.Contains(member.Name, report.Incarnation)) return "it is not synchronous";

@@ -75,6 +75,7 @@ public static partial class CommandCodec
         FeatureLevel = r.Int32(),
         Origin = r.Enum<DataOrigin>(),
         DiskTrouble = r.Text(),
+        WatchdogFailed = r.Bool(),
     };
 
     private static ScheduleRestart ReadRestart(ref WireReader r) => new(

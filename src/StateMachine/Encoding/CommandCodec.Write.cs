@@ -128,6 +128,7 @@ public static partial class CommandCodec
         w.Int32(r.FeatureLevel);
         w.Byte((byte)r.Origin);
         w.Text(r.DiskTrouble);
+        w.Bool(r.WatchdogFailed);
     }
 
     private static void WriteRestart(WireWriter w, ScheduleRestart c)

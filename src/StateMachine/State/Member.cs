@@ -68,6 +68,8 @@ public sealed record MemberReport
     public string Note { get; init; } = "";
     /// <summary>What is wrong with a disk of the node; empty when all is well. It takes no leadership meanwhile.</summary>
     public string DiskTrouble { get; init; } = "";
+    /// <summary>Whether a watchdog is required and cannot be used: it will not be promoted.</summary>
+    public bool WatchdogFailed { get; init; }
     /// <summary>Highest feature level this node supports.</summary>
     public int FeatureLevel { get; init; } = 1;
     /// <summary>How the running agent brought the present life of the data about; unknown when an earlier run of it did.</summary>

@@ -65,6 +65,12 @@ internal static class ProcessControl
         }
     }
 
+    /// <summary>Makes a named pipe; 0, or the error.</summary>
+    public static int MakePipe(string path) => mkfifo(path, 0x180) == 0 ? 0 : Marshal.GetLastPInvokeError();
+
+    [DllImport("libc", SetLastError = true)]
+    private static extern int mkfifo(string path, uint mode);
+
     [DllImport("libc", SetLastError = true)]
     private static extern int kill(int process, int signal);
 }
