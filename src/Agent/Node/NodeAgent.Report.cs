@@ -4,6 +4,7 @@ using System.Text.Json;
 using Patroni.Raft.Agent.Configuration;
 using Patroni.Raft.Agent.Instance;
 using Patroni.Raft.Consensus;
+using Patroni.Raft.Postgres.Guard;
 using Patroni.Raft.Postgres.Status;
 using Patroni.Raft.StateMachine;
 
