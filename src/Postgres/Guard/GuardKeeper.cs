@@ -43,6 +43,7 @@ public sealed partial class GuardKeeper : ILauncher, IDisposable
     private bool mayBeWritable;
     private (HeldLease? Lease, bool MayBeWritable) told;
     private long missingSinceMs = BootClock.NowMs;
+    private int ownPid;
     private string problem = "it is being started";
 
     /// <summary>Prepares; <see cref="Start"/> begins.</summary>
@@ -125,7 +126,7 @@ public sealed partial class GuardKeeper : ILauncher, IDisposable
         // Nothing runs now: the moment to replace a guard of another version.
         GuardClient? old;
         lock (gate) old = client;
-        if (old is not null && old.Welcome.GuardVersion != version) Replace(old, $"is of version {old.Welcome.GuardVersion}");
+        if (old is not null && IsOutdated(old)) Replace(old, $"is of version {old.Welcome.GuardVersion}");
         if (Order(new GuardMessage.Launch(order)) is not { } done) return (null, Unanswered);
         if (done.Refusal is { } refusal) return (null, refusal);
         if (ProcessWatch.TryOpen(done.Pid) is { } watch) return (watch, null);
@@ -244,8 +245,11 @@ public sealed partial class GuardKeeper : ILauncher, IDisposable
         found ??= silent is null ? StartNew() : null;
         if (found is null) return null;
         if (found.Welcome.Version == 0) return Replace(found, "speaks another version of the protocol");
-        return found.Welcome.GuardVersion != version ? Replace(found, $"is of version {found.Welcome.GuardVersion}") : found;
+        return IsOutdated(found) ? Replace(found, $"is of version {found.Welcome.GuardVersion}") : found;
     }
+
+    /// <summary>One that this agent started is never replaced: its program may have been replaced on the disk, and the next would be the same.</summary>
+    private bool IsOutdated(GuardClient found) => found.Welcome.GuardVersion != version && found.Pid != ownPid;
 
     /// <summary>A guard of another version goes as soon as nothing runs; until then one that can be talked to stays.</summary>
     private GuardClient? Replace(GuardClient found, string why)
@@ -287,6 +291,7 @@ public sealed partial class GuardKeeper : ILauncher, IDisposable
             Complain(error!);
             return null;
         }
+        ownPid = child.Pid;
         var clock = Stopwatch.StartNew();
         while (clock.Elapsed < StartLimit && !disposing.IsSet)
         {

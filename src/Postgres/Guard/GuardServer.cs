@@ -15,6 +15,7 @@ internal sealed unsafe class GuardServer : IDisposable
     private const int TickMs = 1_000;
     private const int ConnectionsWaiting = 4;
     private readonly GuardFiles files;
+    private readonly LeaseFile leaseFile;
     private readonly string version;
     private readonly ImmutableArray<string> notes;
     private readonly long graceMs;
@@ -24,6 +25,7 @@ internal sealed unsafe class GuardServer : IDisposable
     private readonly byte[] buffer = new byte[GuardMessage.MaximumBytes];
     private readonly List<(GuardConnection Connection, long SinceMs)> waiting = [];
     private readonly int listener;
+    private readonly int wake = Libc.EventFd(0, Libc.OCloexec);
     private volatile GuardConnection? agent;
     private GuardState state = GuardState.Empty;
     private long aloneSinceMs = BootClock.NowMs;
@@ -37,6 +39,7 @@ internal sealed unsafe class GuardServer : IDisposable
     internal GuardServer(GuardFiles files, string version, ImmutableArray<string> notes, long graceMs)
     {
         this.files = files;
+        leaseFile = new(files.DataDir);
         this.version = version;
         this.notes = notes;
         this.graceMs = graceMs;
@@ -52,18 +55,20 @@ internal sealed unsafe class GuardServer : IDisposable
     /// <summary>Serves until it is told to end, or nobody needs it.</summary>
     internal void Run()
     {
-        Libc.PollFd* fds = stackalloc Libc.PollFd[2 + ConnectionsWaiting];
+        const int fixedCount = 3;
+        Libc.PollFd* fds = stackalloc Libc.PollFd[fixedCount + ConnectionsWaiting];
         while (Volatile.Read(ref ended) == 0)
         {
             GuardConnection? connected = agent;
             fds[0] = new() { Fd = listener, Events = Libc.PollIn };
             fds[1] = new() { Fd = connected?.Fd ?? -1, Events = Libc.PollIn };
-            for (int i = 0; i < waiting.Count; i++) fds[2 + i] = new() { Fd = waiting[i].Connection.Fd, Events = Libc.PollIn };
-            int count = 2 + waiting.Count;
+            fds[2] = new() { Fd = wake, Events = Libc.PollIn };
+            for (int i = 0; i < waiting.Count; i++) fds[fixedCount + i] = new() { Fd = waiting[i].Connection.Fd, Events = Libc.PollIn };
+            int count = fixedCount + waiting.Count;
             if (Libc.Poll(fds, (nuint)count, TickMs) < 0 && Libc.LastError != Libc.EINTR) throw new IOException($"poll failed: {Libc.Describe(Libc.LastError)}");
             // From the last to the first: those that have become the agent, or are gone, leave the list.
-            for (int i = count - 3; i >= 0; i--)
-                if (fds[2 + i].Revents != 0 || BootClock.NowMs - waiting[i].SinceMs > HelloLimitMs) Greet(i);
+            for (int i = count - fixedCount - 1; i >= 0; i--)
+                if (fds[fixedCount + i].Revents != 0 || BootClock.NowMs - waiting[i].SinceMs > HelloLimitMs) Greet(i);
             if (fds[1].Revents != 0 && ReferenceEquals(agent, connected)) Receive(connected!);
             if (fds[0].Revents != 0) Accept();
             if (agent is null) EndWhenUseless();
@@ -150,7 +155,10 @@ internal sealed unsafe class GuardServer : IDisposable
             _ => (End(), 0),
         };
         connection.Send(new GuardMessage.Done(request.Id, refusal, pid));
-        if (request is GuardMessage.End && refusal is null) Volatile.Write(ref ended, 1);
+        if (request is not GuardMessage.End || refusal is not null) return;
+        Volatile.Write(ref ended, 1);
+        ulong one = 1;
+        _ = Libc.Write(wake, (byte*)&one, 8);
     }
 
     private (string? Refusal, int Pid) Launch(LaunchOrder order)
@@ -158,7 +166,7 @@ internal sealed unsafe class GuardServer : IDisposable
         // Bootstrap's private start is reachable for nobody but the agent, before the cluster has a primary at all.
         if (order.Request.Mode == LaunchMode.Primary)
         {
-            if (Try(known => known.Begin(order.Request.Epoch, BootClock.NowMs)) is { } refusal) return (refusal, 0);
+            if (BeginWritable(order.Request.Epoch) is { } refusal) return (refusal, 0);
         }
         else Change(static known => known.BeginStandby());
         LaunchResult result = controller.CarryOut(order);
@@ -172,9 +180,16 @@ internal sealed unsafe class GuardServer : IDisposable
         return result is LaunchResult.Launched launched ? (null, launched.Postmaster.Pid) : (((LaunchResult.Refused)result).Reason, 0);
     }
 
+    /// <summary>Renewals are told by the file alone, and while nothing is armed nobody else looks into it.</summary>
+    private string? BeginWritable(Epoch epoch)
+    {
+        HeldLease? renewed = leaseFile.Read();
+        return Try(known => known.Prolong(renewed).Begin(epoch, BootClock.NowMs));
+    }
+
     private string? Promote(GuardMessage.Promote promote)
     {
-        if (Try(known => known.Begin(promote.Marker.Epoch, BootClock.NowMs)) is { } refusal) return refusal;
+        if (BeginWritable(promote.Marker.Epoch) is { } refusal) return refusal;
         if (controller.Current is null) controller.Adopt();
         SignalResult result = controller.Promote(promote.Marker);
         Change(static known => known.End());
@@ -198,7 +213,7 @@ internal sealed unsafe class GuardServer : IDisposable
 
     /// <summary>Why nothing may become writable at this moment, or null.</summary>
     private string? WhyNotWritable() =>
-        Volatile.Read(ref state).FenceDueMs is { } due && due <= BootClock.NowMs ? "the lease ended before PostgreSQL was told" : null;
+        Volatile.Read(ref state).Prolong(leaseFile.Read()).FenceDueMs is { } due && due <= BootClock.NowMs ? "the lease ended before PostgreSQL was told" : null;
 
     private string? Try(Func<GuardState, (GuardState State, string? Refusal)> change)
     {

@@ -211,7 +211,7 @@ public sealed class GuardProcessTests(ITestOutputHelper output)
         public GuardKeeper NewKeeper(string? version = null)
         {
             string[] product = Product.Executable;
-            var keeper = new GuardKeeper(Instance.Settings.DataDir, new(product[0], [.. product[1..]]), NullLogger<GuardKeeper>.Instance, version);
+            var keeper = new GuardKeeper(Instance.Settings.DataDir, new(Patroni.Raft.Postgres.Provisioning.CommandLine.Resolve(product[0]), [.. product[1..]]), NullLogger<GuardKeeper>.Instance, version);
             Assert.Null(keeper.Prepare());
             if (new LeaseFile(Instance.Settings.DataDir).Read() is { } left)
             {
@@ -248,6 +248,7 @@ public sealed class GuardProcessTests(ITestOutputHelper output)
 
         public async Task<Postmaster> StartPrimaryAsync(Epoch epoch)
         {
+            Keeper.Declare(true);
             LaunchResult launch = await LaunchAsync(LaunchMode.Primary, epoch);
             Postmaster postmaster = Assert.IsType<LaunchResult.Launched>(launch).Postmaster;
             StartProgress progress = await Controller.WaitReadyAsync(postmaster, TimeSpan.FromSeconds(60));
