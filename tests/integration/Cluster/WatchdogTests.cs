@@ -21,7 +21,7 @@ public sealed class WatchdogTests
             await File.WriteAllTextAsync(cluster.File, cluster.Document.ToJsonString());
             node.Start();
             await Wait.UntilAsync("the node to say that its watchdog failed", async () => (bool?)(await node.GetAsync("/patroni")).Json?["watchdog_failed"] == true);
-            await Wait.UntilAsync("the cluster to be initialized", async () => (await cluster.StateAsync())["system_identifier"]?.ToString() is { Length: > 3 });
+            await Wait.UntilAsync("an election in which it declines", async () => (string?)(await node.GetAsync("/patroni")).Json?["raft"]?["rule"] == "election.declined");
             Assert.False(await node.IsPrimaryAsync());
 
             using var pipe = new WatchdogPipe(device);
