@@ -117,7 +117,7 @@ public sealed class ApiHost : IAsyncDisposable
         app.MapCluster(api);
         app.MapState(api);
         app.MapMetrics(api);
-        app.MapFailsafe(api);
+        app.MapFailsafe(api, access);
         app.MapConfig(api, access);
         app.MapFailover(api, access);
         app.MapOperations(api, access);

@@ -33,6 +33,9 @@ public interface INode
     /// <summary>Throws the local data away and clones again; completes when it is accepted, not when it is done.</summary>
     Task<OperationResult> ReinitializeAsync(bool force, bool fromLeader, CancellationToken cancellation);
 
+    /// <summary>Answers a primary that lost the quorum; a yes is a durable promise.</summary>
+    Task<FailsafeAnswer> AnswerFailsafeAsync(FailsafeQuestion question, CancellationToken cancellation);
+
     /// <summary>Reads the configuration files again.</summary>
     OperationResult Reload();
 

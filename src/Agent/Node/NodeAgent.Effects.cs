@@ -25,6 +25,8 @@ public sealed partial class NodeAgent
         switch (effect)
         {
             case Propose propose:
+                // A promise may have been given since this turn began.
+                if (propose.Command is StandForElection stand && !promises.TryStand(stand.Vacancy)) break;
                 // Told to the fence before it is sent: from then on there is no way back under this epoch.
                 // Nothing runs that a guard which did not hear of it would have to kill, so that it need not be asked twice.
                 if (propose.Command is ReleaseLeader release) Hold(keeper.GiveUp(release), required: false);

@@ -121,6 +121,7 @@ public sealed partial class NodeAgent
             Postgres = seen.Status,
             ServerVersion = serverVersion,
             LeaseDeadlineMs = keeper.Held?.FenceStartMs,
+            FailsafeIsActive = view.Promise is not null || keeper.Held is { ByPromises: true } carried && carried.Permits(now),
             LeaseEpoch = keeper.Held?.Epoch ?? default,
             LastTurnMs = now,
             DcsLastSeenUnixSeconds = figures.Leader is null ? snapshot.DcsLastSeenUnixSeconds : view.UnixNowMs / 1000,

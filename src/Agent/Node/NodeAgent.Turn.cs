@@ -31,25 +31,27 @@ public sealed partial class NodeAgent
         Observation seen = observation!;
         await TakeConfigurationAsync(applied.State).ConfigureAwait(false);
         ObserveLease(applied.State);
-        ObserveWritability(seen);
+        ObservePromises();
+        ObserveWritability(applied.State, seen);
         disks = disks.Observe(dataProbe.Latest, raftProbe.Latest, now, applied.State.Settings.TtlMs);
 
         NodeView view = View(applied, seen, now);
         Keep(view, now);
+        KeepFailsafe(view, now);
         watchdog.Turn(fence.IsArmed, keeper.Held, applied.State.Settings);
         if (raft.IsLeader)
         {
-            foreach (CoordinatorDecision decision in CoordinatorDecisions.Decide(Self, applied.State, applied.Clock, now, startedMs))
+            foreach (CoordinatorDecision decision in CoordinatorDecisions.Decide(Self, applied.State, applied.Clock, now, startedMs, view.Promise))
                 Post(decision.Command);
         }
         Decision decided = NodeDecisions.Decide(view);
         Remember(decided, view);
         foreach (Effect effect in decided.Effects) Execute(effect, view);
-        steady = decided.Rule is "leader.steady" or "follow.steady" or "raft.catching-up" or "election.declined" or "init.wait";
+        steady = decided.Rule is "failsafe.promised" or "leader.steady" or "follow.steady" or "raft.catching-up" or "election.declined" or "init.wait";
         if (steady) slots.Maintain(view, seen.Status);
         PublishSnapshot(view, seen, decided, now);
         if (IsFresh(seen)) requests.Settle(snapshot, BootClock.NowMs);
-        return NextPause(applied, now);
+        return NextPause(applied, view, now);
     }
 
     private void ObserveLease(ClusterState state)
@@ -82,12 +84,14 @@ public sealed partial class NodeAgent
     }
 
     /// <summary>Armed by intent, disarmed only by a fresh look: nothing left, or a standby that was not told to promote.</summary>
-    private void ObserveWritability(Observation seen)
+    private void ObserveWritability(ClusterState state, Observation seen)
     {
         if (seen.Status is { Receiver.IsStreaming: true, ReceiveLsn: { } received } && received > walArrived.Lsn) walArrived = (received, seen.BeganMs);
         if (Volatile.Read(ref running) is not null || seen.ActionNumber != Interlocked.Read(ref actionNumber)) return;
         if (seen.Server is PrimaryServer or StandbyServer) startTimeoutMs = null;
-        if (seen.Server is PrimaryServer && stateIsCurrent) Arm();
+        // In pause people may promote by hand what this agent never made writable; that is theirs, and not fenced.
+        bool byHand = state.Settings.Pause && state.Leader != Self;
+        if (seen.Server is PrimaryServer && stateIsCurrent && !byHand) Arm();
         else if (seen.Server is ServerStopped)
         {
             promotionOrdered = false;
@@ -125,6 +129,7 @@ public sealed partial class NodeAgent
             Lease = keeper.Held,
             RenewedEpoch = keeper.RenewedEpoch,
             Released = keeper.Released,
+            Promise = promises.Current(state, now),
             Data = seen.Data,
             Server = server,
             SeenBeforeVacancy = beforeVacancy,
@@ -203,19 +208,22 @@ public sealed partial class NodeAgent
     private void Remember(Decision decided, NodeView view)
     {
         bool trouble = decided.Rule.StartsWith("data.", StringComparison.Ordinal) || decided.Rule.StartsWith("rejoin.", StringComparison.Ordinal)
-            || decided.Rule is "follow.start-failed" or "follow.clone-failed" or "follow.repoint-failed";
+            || decided.Rule is "pause.parallel-primary" or "pause.diverged" or "resume.holder-unreachable" or "follow.start-failed" or "follow.clone-failed" or "follow.repoint-failed";
         note = trouble ? decided.Reason : view.Running is null ? "" : note;
         if (decided.Rule == lastRule) return;
         lastRule = decided.Rule;
         LogDecision(decided.Reason, decided.Rule);
     }
 
-    private TimeSpan NextPause(AppliedCluster applied, long now)
+    private TimeSpan NextPause(AppliedCluster applied, NodeView view, long now)
     {
         DynamicConfiguration settings = applied.State.Settings;
         long due = now + Math.Min(settings.LoopWaitMs, settings.RenewalIntervalMs);
         if (applied.State.Leader == Self) due = Math.Min(due, upkeep.RenewedAtMs + settings.RenewalIntervalMs);
-        if (raft.IsLeader) due = Math.Min(due, CoordinatorDecisions.NextDueMs(applied.State, applied.Clock, now, startedMs));
+        FailsafePromise? promise = promises.Current(applied.State, now);
+        if (raft.IsLeader) due = Math.Min(due, CoordinatorDecisions.NextDueMs(applied.State, applied.Clock, now, startedMs, promise));
+        if (promise is not null) due = Math.Min(due, promise.UntilMs);
+        if (FailsafeRules.RoundDueMs(view, failsafe) is var round && round > now) due = Math.Min(due, round);
         if (dataProbe.Latest.IsLate(now) || raftProbe.Latest.IsLate(now)) due = Math.Min(due, now + DiskHealth.SecondLookMs);
         if (keeper.Held is { Unbounded: false } held && held.FenceStartMs > now) due = Math.Min(due, held.FenceStartMs);
         // The last moment at which the watchdog may be kept alive: the machine then has until the very end of the lease.

@@ -3,6 +3,7 @@ using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
 using Patroni.Raft.Agent.Configuration;
 using Patroni.Raft.Agent.Consensus;
+using Patroni.Raft.Agent.Failsafe;
 using Patroni.Raft.Agent.Instance;
 using Patroni.Raft.Agent.Loop;
 using Patroni.Raft.Agent.Watchdogs;
@@ -67,6 +68,8 @@ public sealed partial class NodeAgent : INode, IAsyncDisposable
         executor = new(instance, Self, epoch => keeper.Held is { } held && held.Epoch == epoch && held.Permits(BootClock.NowMs), text => { job = text; Wake(); }, loggers.CreateLogger<ActionExecutor>());
         leaseFile = new(settings.DataDir);
         fence = new(FenceFromWatch);
+        promises = new(Self, cluster, configuration.Current.Raft.DataDirectory, () => fence.IsArmed);
+        failsafeClient = new(configuration, raft.Token?.Value, loggers.CreateLogger<FailsafeClient>());
         callbacks = new(loggers.CreateLogger<Callbacks>());
         slots = new(instance, Self, loggers.CreateLogger<SlotMaintenance>());
         dataProbe = new(ProbedDataDirectories, Wake);
@@ -136,6 +139,7 @@ public sealed partial class NodeAgent : INode, IAsyncDisposable
         raftProbe.Dispose();
         watchdog.Dispose();
         callbacks.Dispose();
+        failsafeClient.Dispose();
         await instance.DisposeAsync().ConfigureAwait(false);
         ending.Dispose();
     }
@@ -146,7 +150,7 @@ public sealed partial class NodeAgent : INode, IAsyncDisposable
         // The log stopped (failed disk, an entry of a later version) or the loop broke an invariant: without either there is no lease to keep.
         string reason = first.Exception?.InnerException?.Message ?? "the HA loop or the observation of PostgreSQL ended";
         LogBroken(reason);
-        if (fence.IsArmed) await instance.Controller.FenceAsync(FenceLimit).ConfigureAwait(false);
+        if (fence.IsArmed && keeper.Held is not { Unbounded: true }) await instance.Controller.FenceAsync(FenceLimit).ConfigureAwait(false);
         return 1;
     }
 

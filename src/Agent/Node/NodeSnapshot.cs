@@ -20,6 +20,8 @@ public sealed record NodeSnapshot
     public int ServerVersion { get; init; }
     /// <summary>When the fence of this node's lease starts, CLOCK_BOOTTIME milliseconds; null when it holds no lease it renewed itself.</summary>
     public long? LeaseDeadlineMs { get; init; }
+    /// <summary>Whether failsafe mode carries the primary: here by the promises of the others, on a replica by its own.</summary>
+    public bool FailsafeIsActive { get; init; }
     /// <summary>The epoch of that lease.</summary>
     public Epoch LeaseEpoch { get; init; }
     /// <summary>CLOCK_BOOTTIME milliseconds of the last turn of the HA loop.</summary>

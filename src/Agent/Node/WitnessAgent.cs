@@ -1,6 +1,7 @@
 using System.Threading.Channels;
 using Patroni.Raft.Agent.Configuration;
 using Patroni.Raft.Agent.Consensus;
+using Patroni.Raft.Agent.Failsafe;
 using Patroni.Raft.Agent.Instance;
 using Patroni.Raft.Consensus;
 using Patroni.Raft.Postgres.Guard;
@@ -23,6 +24,7 @@ public sealed partial class WitnessAgent : INode, IAsyncDisposable
     private readonly Proposer proposer;
     private readonly RaftOperations operations;
     private readonly ILogger<WitnessAgent> log;
+    private readonly PromiseKeeper promises;
     private readonly long startedMs = BootClock.NowMs;
     private readonly DiskProbe raftProbe;
     private long lastSeenUnixSeconds;
@@ -34,6 +36,7 @@ public sealed partial class WitnessAgent : INode, IAsyncDisposable
         this.configuration = configuration;
         this.cluster = cluster;
         this.raft = raft;
+        promises = new(configuration.Current.Name, cluster, configuration.Current.Raft.DataDirectory, static () => false);
         snapshot = MakeSnapshot();
         proposer = new(raft, loggers.CreateLogger<Proposer>());
         operations = new(raft, cluster, proposer);
@@ -80,10 +83,11 @@ public sealed partial class WitnessAgent : INode, IAsyncDisposable
             if (!applied.State.Peers.TryGetValue(peer.Name, out Peer? known) || known != peer) Post(new RegisterPeer(peer));
             snapshot = MakeSnapshot();
             long due = now + 1000;
+            FailsafePromise? promise = promises.Current(applied.State, now);
             if (raft.IsLeader)
             {
-                foreach (CoordinatorDecision decision in CoordinatorDecisions.Decide(configuration.Current.Name, applied.State, applied.Clock, now, startedMs)) Post(decision.Command);
-                due = Math.Min(due, CoordinatorDecisions.NextDueMs(applied.State, applied.Clock, now, startedMs));
+                foreach (CoordinatorDecision decision in CoordinatorDecisions.Decide(configuration.Current.Name, applied.State, applied.Clock, now, startedMs, promise)) Post(decision.Command);
+                due = Math.Min(due, CoordinatorDecisions.NextDueMs(applied.State, applied.Clock, now, startedMs, promise));
             }
             using var timer = CancellationTokenSource.CreateLinkedTokenSource(ending.Token);
             timer.CancelAfter(TimeSpan.FromMilliseconds(Math.Clamp(due - now, 5, 1000)));
@@ -106,6 +110,14 @@ public sealed partial class WitnessAgent : INode, IAsyncDisposable
     /// <inheritdoc/>
     public Task<ClusterState?> WaitForAsync(Func<ClusterState, bool> condition, TimeSpan timeout, CancellationToken cancellation) =>
         cluster.WaitForAsync(condition, timeout, cancellation);
+
+    /// <inheritdoc/>
+    public async Task<FailsafeAnswer> AnswerFailsafeAsync(FailsafeQuestion question, CancellationToken cancellation)
+    {
+        FailsafeAnswer answer = await promises.AnswerAsync(question, cancellation).ConfigureAwait(false);
+        Wake();
+        return answer;
+    }
 
     /// <inheritdoc/>
     public Task<OperationResult> RestartAsync(TimeSpan? timeout, CancellationToken cancellation) => NoPostgres();
@@ -157,6 +169,7 @@ public sealed partial class WitnessAgent : INode, IAsyncDisposable
         DcsLastSeenUnixSeconds = lastSeenUnixSeconds,
         Raft = RaftViews.Of(raft.GetStatus()),
         IsWitness = true,
+        FailsafeIsActive = promises.Current(cluster.Current.State, BootClock.NowMs) is not null,
     };
 
     private static Task<OperationResult> NoPostgres() => Task.FromResult(new OperationResult(false, "a witness has no PostgreSQL"));

@@ -66,7 +66,7 @@ internal static class MetricsDocument
         metrics.Flag("patroni_postgres_in_archive_recovery", "Value is 1 if Postgres is replicating from archive, 0 otherwise.", view.ReplicationState == "in archive recovery");
         metrics.Gauge("patroni_postgres_server_version", "Version of Postgres (if running), 0 otherwise.", (postgres?.ServerVersion ?? 0).ToString());
         metrics.Flag("patroni_cluster_unlocked", "Value is 1 if the cluster is unlocked, 0 if locked.", view.State.Lease is null);
-        metrics.Flag("patroni_failsafe_mode_is_active", "Value is 1 if failsafe mode is active, 0 if inactive.", false);
+        metrics.Flag("patroni_failsafe_mode_is_active", "Value is 1 if failsafe mode is active, 0 if inactive.", snapshot.FailsafeIsActive);
         metrics.Flag("patroni_failsafe_mode_enabled", "Value is 1 if failsafe_mode is enabled, 0 otherwise.", view.State.Settings.FailsafeMode);
         metrics.Flag("patroni_failsafe_member", "Value is 1 if this node is a member of failsafe, 0 otherwise.", view.State.FailsafeTopology.ContainsKey(snapshot.Self));
         metrics.Gauge("patroni_postgres_timeline", "Postgres timeline of this node (if running), 0 otherwise.", (postgres?.Timeline ?? default).ToString());

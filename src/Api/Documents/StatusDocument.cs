@@ -23,6 +23,7 @@ internal static class StatusDocument
         else writer.Key("role").Text(PostgresText.Of(view.Role));
 
         if (view.State.Settings.Pause) writer.Key("pause").Boolean(true);
+        if (snapshot.FailsafeIsActive) writer.Key("failsafe_mode_is_active").Boolean(true);
         if (view.State.Lease is null) writer.Key("cluster_unlocked").Boolean(true);
         writer.Key("dcs_last_seen").Number(snapshot.DcsLastSeenUnixSeconds);
         if (!view.Tags.IsEmpty) writer.Key("tags").Raw(snapshot.Report.TagsJson);

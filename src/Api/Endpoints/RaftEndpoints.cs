@@ -6,6 +6,7 @@ using Patroni.Raft.Agent.Node;
 using Patroni.Raft.Api.Hosting;
 using Patroni.Raft.Api.Http;
 using Patroni.Raft.Api.Json;
+using Patroni.Raft.StateMachine;
 
 namespace Patroni.Raft.Api.Endpoints;
 
@@ -22,6 +23,7 @@ internal static class RaftEndpoints
         routes.MapJoin(access, "POST", "/raft/members", context => Add(context, api));
         routes.MapUnsafe(access, "DELETE", "/raft/members/{**member}", context => Remove(context, api));
         routes.MapUnsafe(access, "POST", "/raft/transfer", context => Transfer(context, api));
+        routes.MapUnsafe(access, "POST", "/raft/expire", context => Expire(context, api));
     }
 
     private static Task Identity(HttpContext context, ApiContext api) => Reply.Json(context, 200, PythonJsonWriter.ToBytes(api.Node.RaftIdentity, static (writer, identity) =>
@@ -78,6 +80,28 @@ internal static class RaftEndpoints
         if (refusal is null) refusal = ReadText(json.Root, "to", out to) ?? UnknownField(json.Root, "to", "to");
         if (refusal is not null) await Reply.Text(context, 400, refusal);
         else await Done(context, api, await api.Node.TransferRaftLeadershipAsync(to, context.RequestAborted));
+    }
+
+    /// <summary>The lease without end of a leader that cannot be asked is taken from it: the operator says that its PostgreSQL is stopped.</summary>
+    private static async Task Expire(HttpContext context, ApiContext api)
+    {
+        JsonBody json = await RequestBody.ReadObjectAsync(context, optional: false);
+        string? refusal = json.Refusal;
+        string leader = "";
+        if (refusal is null) refusal = ReadText(json.Root, "leader", out leader) ?? UnknownField(json.Root, "leader", "leader");
+        if (refusal is not null)
+        {
+            await Reply.Text(context, 400, refusal);
+            return;
+        }
+        ClusterState state = await api.ReadAsync(context.RequestAborted);
+        if (state.Lease is not { } lease || lease.Holder.Value != leader)
+        {
+            await Reply.Text(context, 412, state.Leader is { } holder ? $"the leader is {holder}, not {leader}" : "the cluster has no leader");
+            return;
+        }
+        (Outcome outcome, _) = await api.ProposeAsync(new ExpireLeader(lease.Epoch, lease.LastRenewalIndex, true), context.RequestAborted);
+        await Reply.Text(context, outcome.IsAccepted ? 200 : 412, outcome.IsAccepted ? $"the lease of {leader} was taken from it" : outcome.Reason);
     }
 
     private static Task Done(HttpContext context, ApiContext api, OperationResult result)

@@ -30,10 +30,4 @@ internal static class StatusEndpoints
         timed.CopyTo(all, kept.Length);
         return Reply.Bytes(context, 200, MetricsDocument.ContentType, all);
     }));
-
-    /// <summary>The recorded topology of failsafe mode; 502 while the mode is off, as Patroni answers.</summary>
-    public static void MapFailsafe(this IEndpointRouteBuilder routes, ApiContext api) => routes.MapGet("/failsafe", (RequestDelegate)(context =>
-        api.View.State.Settings.FailsafeMode
-            ? Reply.Json(context, 200, Json.PythonJsonWriter.ToBytes(api.View.State, StateDocument.WriteFailsafe))
-            : Reply.Text(context, 502, "failsafe_mode is not enabled")));
 }

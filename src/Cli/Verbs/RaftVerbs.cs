@@ -20,6 +20,7 @@ internal static class RaftVerbs
         raft.Subcommands.Add(Remove(client, terminal));
         raft.Subcommands.Add(Transfer(client, terminal));
         raft.Subcommands.Add(Status(client, terminal));
+        raft.Subcommands.Add(Expire(client, terminal));
 
         var password = new Command("password", "Print a new password for raft.password");
         password.SetAction(_ => terminal.Output.WriteLine(RaftPassword.Generate()));
@@ -130,6 +131,26 @@ internal static class RaftVerbs
             var answer = asked is null ? null : await cluster.Api.TryGetAsync(asked, "/raft/members", stop).ConfigureAwait(false);
             terminal.Output.Write(RaftStatusTable.Render(survey, answer?.Json as SettingMap ?? SettingMap.Empty, parsed.GetValue(format)!));
             return 0;
+        });
+        return command;
+    }
+
+    private static Command Expire(ClientOptionSet client, Terminal terminal)
+    {
+        var leader = new Argument<string>("LEADER") { Description = "Name of the leader that does not report since the pause; its PostgreSQL must be stopped" };
+        var force = ClusterVerb.Force();
+        var command = new Command("expire", "Take the lease without end from a paused leader that cannot be reached") { leader, force };
+        command.SetAction(async (parsed, stop) =>
+        {
+            using var cluster = client.Open(parsed);
+            var who = parsed.GetValue(leader)!;
+            if (!parsed.GetValue(force))
+            {
+                Confirm(terminal, $"{who} was told in pause that it needs no renewals. If its PostgreSQL still runs, there will be two primaries, and what one of them takes is lost.",
+                    $"Is PostgreSQL on {who} surely stopped, and shall another node lead?", "Aborting");
+            }
+
+            return Report(await cluster.Api.ChangeAsync(null, HttpMethod.Post, "/raft/expire", SettingMap.Empty.With("leader", Text(who)), stop).ConfigureAwait(false), $"the lease of {who} was taken from it", terminal);
         });
         return command;
     }

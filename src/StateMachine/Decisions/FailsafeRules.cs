@@ -16,7 +16,7 @@ public sealed record FailsafeMemory
 
     /// <summary>Notes a topology before it is proposed: from then on it may be in force.</summary>
     public FailsafeMemory Propose(SetFailsafeTopology topology) =>
-        this with { Proposed = Proposed.RemoveAll(other => other.ExpectedVersion != topology.ExpectedVersion || other.Epoch != topology.Epoch).Add(topology) };
+        Proposed.Contains(topology) ? this : this with { Proposed = Proposed.RemoveAll(other => other.ExpectedVersion != topology.ExpectedVersion || other.Epoch != topology.Epoch).Add(topology) };
 
     /// <summary>Every topology that may be in force under an epoch.</summary>
     internal IEnumerable<ImmutableSortedDictionary<NodeName, string>> MayBeInForce(ClusterState state, Epoch epoch) =>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Serialization;
 
 namespace Patroni.Raft.StateMachine;
@@ -13,6 +14,16 @@ public readonly record struct Epoch(uint Generation, long Index) : IComparable<E
 {
     /// <summary>No epoch.</summary>
     public static Epoch None => default;
+
+    /// <summary>Reads <c>generation.index</c>.</summary>
+    public static bool TryParse(string? text, out Epoch epoch)
+    {
+        string[] parts = text?.Split('.') ?? [];
+        bool read = uint.TryParse(parts.Length == 2 ? parts[0] : "", NumberStyles.None, CultureInfo.InvariantCulture, out uint generation)
+            & long.TryParse(parts.Length == 2 ? parts[1] : "", NumberStyles.None, CultureInfo.InvariantCulture, out long index);
+        epoch = read ? new(generation, index) : default;
+        return read;
+    }
 
     /// <inheritdoc/>
     public int CompareTo(Epoch other) =>

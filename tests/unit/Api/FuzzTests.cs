@@ -10,7 +10,7 @@ public sealed class FuzzTests
     private static readonly (string Method, string Path)[] Endpoints =
     [
         ("PATCH", "/config"), ("PUT", "/config"), ("POST", "/switchover"), ("POST", "/failover"), ("POST", "/restart"), ("POST", "/reinitialize"),
-        ("POST", "/raft/members"), ("POST", "/raft/transfer"), ("DELETE", "/cluster"),
+        ("POST", "/raft/members"), ("POST", "/raft/transfer"), ("DELETE", "/cluster"), ("POST", "/raft/expire"), ("POST", "/failsafe"),
     ];
 
     private static readonly string[] Seeds =

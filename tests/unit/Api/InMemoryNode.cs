@@ -108,6 +108,15 @@ internal sealed class InMemoryNode : INode
 
     public Task<OperationResult> ReinitializeAsync(bool force, bool fromLeader, CancellationToken cancellation) => Note($"reinitialize {force} {fromLeader}");
 
+    public FailsafePromise? Promise { get; private set; }
+
+    public Task<FailsafeAnswer> AnswerFailsafeAsync(FailsafeQuestion question, CancellationToken cancellation)
+    {
+        FailsafeAnswer answer = FailsafePromises.Answer(new(Snapshot.Self, Cluster.State, Snapshot.Report.Role == PostgresRole.Primary, null, Promise), question, NowMs);
+        Promise = answer.Promise ?? Promise;
+        return Task.FromResult(answer);
+    }
+
     public OperationResult Reload() => Note("reload").Result;
 
     public Task<OperationResult> AddRaftMemberAsync(string address, CancellationToken cancellation) => Note($"add {address}");

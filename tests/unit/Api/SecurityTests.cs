@@ -20,7 +20,7 @@ public sealed class SecurityTests : IDisposable
     private static readonly (string Method, string Path)[] Unsafe =
     [
         ("PATCH", "/config"), ("PUT", "/config"), ("POST", "/switchover"), ("POST", "/failover"), ("DELETE", "/switchover"), ("POST", "/restart"),
-        ("POST", "/reload"), ("POST", "/reinitialize"), ("POST", "/raft/members"), ("DELETE", "/raft/members/node2"), ("POST", "/raft/transfer"), ("DELETE", "/cluster"),
+        ("POST", "/reload"), ("POST", "/reinitialize"), ("POST", "/raft/members"), ("DELETE", "/raft/members/node2"), ("POST", "/raft/transfer"), ("DELETE", "/cluster"), ("POST", "/raft/expire"), ("POST", "/failsafe"),
     ];
 
     [Fact]

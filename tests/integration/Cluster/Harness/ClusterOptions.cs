@@ -9,6 +9,9 @@ internal sealed record ClusterOptions
     /// <summary>Whether a witness is part of the first formation.</summary>
     public bool Witness { get; init; }
 
+    /// <summary>Whether the Raft ports are reached through proxies, which a scenario can cut while everything else goes on.</summary>
+    public bool RaftProxies { get; init; }
+
     /// <summary>Seconds of the lease. Short where a failover has to be waited for, long where nothing may fail over on a slow machine.</summary>
     public double Ttl { get; init; } = 5;
 

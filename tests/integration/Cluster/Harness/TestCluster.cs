@@ -22,7 +22,7 @@ internal sealed class TestCluster : IAsyncDisposable
         this.options = options;
         // Short: it holds unix sockets, whose paths end at 108 bytes.
         Root = Directory.CreateTempSubdirectory("c").FullName;
-        nodes = [.. Enumerable.Range(1, options.DataNodes).Select(i => new TestNode(this, $"node{i}", false)), .. options.Witness ? [new TestNode(this, "witness1", true)] : Array.Empty<TestNode>()];
+        nodes = [.. Enumerable.Range(1, options.DataNodes).Select(i => new TestNode(this, $"node{i}", false) { RaftProxy = options.RaftProxies ? new() : null }), .. options.Witness ? [new TestNode(this, "witness1", true)] : Array.Empty<TestNode>()];
         document = Template();
         if (options.Dynamic is { } dynamic)
         {
@@ -195,6 +195,7 @@ internal sealed class TestCluster : IAsyncDisposable
             // Those who are killed leave their lease and socket on tmpfs, outside of the cluster's directory.
             new GuardFiles(node.DataDirectory).Remove();
         }
+        foreach (TestNode node in nodes) node.RaftProxy?.Dispose();
         Directory.Delete(Root, recursive: true);
     }
 

@@ -9,12 +9,15 @@ internal sealed class TestNode(TestCluster cluster, string name, bool witness)
 {
     // Other threads ask about it; one that ended is left to the collector, because they may still hold it.
     private volatile Process? agent;
+    private readonly int raftPort = Ports.Free();
 
     public string Name { get; } = name;
     public bool IsWitness { get; } = witness;
     public int ApiPort { get; } = Ports.Free();
-    public int RaftPort { get; } = Ports.Free();
+    public int RaftPort => RaftProxy?.Port ?? raftPort;
     public int PostgresPort { get; } = Ports.Free();
+    /// <summary>In front of the Raft port, when the cluster has proxies.</summary>
+    public RaftProxy? RaftProxy { get; init; }
     public string ApiUrl => $"http://127.0.0.1:{ApiPort}";
     public string RaftAddress => $"127.0.0.1:{RaftPort}";
     public string Directory => Path.Combine(cluster.Root, Name);
@@ -28,6 +31,7 @@ internal sealed class TestNode(TestCluster cluster, string name, bool witness)
     public JsonObject Section(IEnumerable<string>? join = null)
     {
         var raft = new JsonObject { ["self_addr"] = RaftAddress, ["data_dir"] = RaftDirectory };
+        if (RaftProxy is { } proxy) raft["bind_addr"] = $"127.0.0.1:{proxy.TargetPort}";
         if (join is not null) raft["join"] = new JsonArray([.. join.Select(url => JsonValue.Create(url))]);
         var section = new JsonObject { ["restapi"] = new JsonObject { ["listen"] = $"127.0.0.1:{ApiPort}" }, ["raft"] = raft };
         if (!IsWitness)
