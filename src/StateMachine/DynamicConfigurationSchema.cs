@@ -40,7 +40,7 @@ public static class DynamicConfigurationSchema
             Choice("synchronous_mode", "Synchronous replication managed by the cluster.", ["quorum"], "off", Dynamic, null, SettingType.BooleanOrChoice),
             Of("synchronous_mode_strict", SettingType.Boolean, "Block writes rather than go on without a synchronous standby.", "off", Dynamic, null),
             Ranged("synchronous_node_count", SettingType.Integer, "Number of synchronous standbys.", 1, 1000, "1", Dynamic, null),
-            Of("failsafe_mode", SettingType.Boolean, "Without quorum stay primary while all members answer.", "off", Dynamic, null),
+            Of("failsafe_mode", SettingType.Boolean, "Without quorum stay primary while all members answer.", "off", Dynamic),
             Of("check_timeline", SettingType.Boolean, "A candidate must have the latest timeline; always checked here.", "off", Dynamic),
             Of("pause", SettingType.Boolean, "No automatic failover.", "off", Dynamic),
             Section("standby_cluster", "Follow a primary outside this cluster.",

@@ -194,4 +194,27 @@ public sealed class Scenarios
         ClusterState recorded = LedByOther(new(Other, new(1, 20), new(3), new(2), new(600), 21)) with { History = [row] };
         Assert.Equal("rejoin.stop", NodeDecisions.Decide(Standby(recorded, null, 1)).Rule);
     }
+
+    /// <summary>Two promotions to timeline 2 were never reported; the leader went on from one of them, and a member holds WAL of the other below where that was left.</summary>
+    [Fact]
+    public void ATimelineOfTheLeadersHistoryThatCameFromElsewhereIsClonedAnew()
+    {
+        ClusterState state = LedByOther(new(Other, new(1, 20), new(3), new(2), new(900), 21)) with { History = [new(new(1), new(300), "", 0, Other), new(new(2), new(900), "", 0, Other)] };
+        Assert.Equal("follow.repoint", NodeDecisions.Decide(Standby(state, null, 2, new TimelineFork(new(1), new(300)))).Rule);
+        Assert.Equal("rejoin.clone", NodeDecisions.Decide(Standby(state, null, 2, new TimelineFork(new(1), new(200)))).Rule);
+    }
+
+    /// <summary>The log from which a group was formed anew said that a node leads that had followed another since: it would have started its standby as primary.</summary>
+    [Fact]
+    public void ALeadershipOfAFormerGenerationIsNotUsed()
+    {
+        ClusterState state = HeldBy(new(1, 1), 10_000, false) with { SystemIdentifier = 1, Generation = 2 };
+        NodeView view = Standby(state, null, 1) with { Server = new ServerStopped() };
+        Assert.Null(Upkeep.Renewal(view, UpkeepMemory.Empty));
+        Decision decision = NodeDecisions.Decide(view);
+        Assert.Equal("lease.former-generation", decision.Rule);
+        var release = Assert.IsType<ReleaseLeader>(Assert.IsType<Propose>(Assert.Single(decision.Effects)).Command);
+        Assert.True(ClusterStateMachine.Apply(state, new(new(7, 1), 0, release), 30).Outcome.IsAccepted);
+        Assert.Equal(OutcomeCode.StaleEpoch, ClusterStateMachine.Apply(state, new(new(1, 2), 0, Renewal(10_000, false)), 30).Outcome.Code);
+    }
 }

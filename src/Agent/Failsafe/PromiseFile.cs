@@ -25,23 +25,26 @@ public sealed class PromiseFile(string directory)
         DurableFile.Write(path, $"{Checksum(body)} {body}");
     }
 
-    /// <summary>What an earlier life promised; null when nothing is left of it.</summary>
+    /// <summary>Whether what an earlier life promised cannot be known: the file is damaged, or it is not there although every life leaves one.</summary>
+    public bool IsLost { get; private set; }
+
+    /// <summary>What an earlier life promised; null when nothing is left of it, or when it is lost.</summary>
     /// <param name="nowMs">CLOCK_BOOTTIME milliseconds.</param>
-    /// <param name="longestMs">How long a promise binds that cannot be read any more.</param>
-    public FailsafePromise? Read(long nowMs, long longestMs)
+    public FailsafePromise? Read(long nowMs)
     {
-        string? text;
         try
         {
-            text = DurableFile.ReadOrNull(path);
+            string? text = DurableFile.ReadOrNull(path);
+            FailsafePromise? promise = text is null ? null : Parse(text, nowMs);
+            IsLost = promise is null;
+            if (text is null) Write(new(new("nobody"), Epoch.None, nowMs), nowMs);
+            return promise is { } known && known.UntilMs > nowMs ? known : null;
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            text = "";
+            IsLost = true;
+            return null;
         }
-        if (text is null) return null;
-        FailsafePromise promise = Parse(text, nowMs) ?? new(new("an unknown primary"), Epoch.None, nowMs + longestMs);
-        return promise.UntilMs > nowMs ? promise : null;
     }
 
     private static FailsafePromise? Parse(string text, long nowMs)

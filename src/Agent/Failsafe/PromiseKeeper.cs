@@ -18,6 +18,7 @@ public sealed class PromiseKeeper
     private readonly PromiseFile file;
     private FailsafePromise? promise;
     private VacancyId? stoodIn;
+    private readonly long startedMs = BootClock.NowMs;
 
     /// <summary>Takes over what an earlier life promised.</summary>
     /// <param name="self">This node.</param>
@@ -30,7 +31,7 @@ public sealed class PromiseKeeper
         this.cluster = cluster;
         this.mayBeWritable = mayBeWritable;
         file = new(directory);
-        promise = file.Read(BootClock.NowMs, cluster.Current.State.Settings.TtlMs);
+        promise = file.Read(BootClock.NowMs);
     }
 
     /// <summary>What is promised now, or null.</summary>
@@ -41,16 +42,22 @@ public sealed class PromiseKeeper
         lock (gate)
         {
             if (promise is { } known && !known.Binds(state, nowMs)) promise = null;
-            return promise;
+            return promise ?? Unknown(state, nowMs);
         }
     }
+
+    /// <summary>Nothing is known of what an earlier life promised: it may bind for ttl from the start.</summary>
+    private FailsafePromise? Unknown(ClusterState state, long nowMs) =>
+        file.IsLost && !state.FailsafeTopology.IsEmpty && nowMs < startedMs + state.Settings.TtlMs
+            ? new(new("an unknown primary"), Epoch.None, startedMs + state.Settings.TtlMs)
+            : null;
 
     /// <summary>Notes that this node is about to stand; false when it promised not to meanwhile.</summary>
     public bool TryStand(VacancyId vacancy)
     {
         lock (gate)
         {
-            if (promise is { } known && known.Binds(cluster.Current.State, BootClock.NowMs)) return false;
+            if (Current(cluster.Current.State, BootClock.NowMs) is not null) return false;
             stoodIn = vacancy;
             return true;
         }

@@ -9,7 +9,7 @@ public sealed partial class NodeAgent
 {
     private readonly PromiseKeeper promises;
     private readonly FailsafeClient failsafeClient;
-    private readonly ConcurrentQueue<(FailsafeQuestion Question, long CapturedMs)> promised = new();
+    private readonly ConcurrentQueue<(FailsafeRound Round, long CapturedMs)> promised = new();
     private FailsafeMemory failsafe = FailsafeMemory.Empty;
     private int asking;
 
@@ -24,11 +24,17 @@ public sealed partial class NodeAgent
     /// <summary>Records the topology, and asks its members while there are no renewals.</summary>
     private void KeepFailsafe(NodeView view, long now)
     {
-        if (FailsafeRules.Topology(view) is { } topology) Post(topology, _ => failsafe = failsafe.Propose(topology));
+        if (FailsafeRules.Topology(view) is { } topology) Post(topology, _ => Propose(topology));
         if (FailsafeRules.Round(view, failsafe) is not { } round || Interlocked.Exchange(ref asking, 1) == 1) return;
         failsafe = failsafe with { AskedAtMs = now };
         // The clock of this turn precedes the first question, as lease rule 1 demands.
         _ = Task.Run(() => AskAsync(round, view.State.Lease?.Slots ?? [], now));
+    }
+
+    private void Propose(SetFailsafeTopology topology)
+    {
+        failsafe = failsafe.Propose(topology);
+        Hold(keeper.ForgetPromises());
     }
 
     private async Task AskAsync(FailsafeRound round, IReadOnlyList<SlotPosition> slots, long capturedMs)
@@ -36,7 +42,7 @@ public sealed partial class NodeAgent
         try
         {
             string connect = $"postgres://{instance.Settings.ConnectAddress.Host}:{instance.Settings.ConnectAddress.Port}/{instance.Settings.Database}";
-            if (await failsafeClient.AskAsync(round, connect, slots, ending.Token).ConfigureAwait(false)) promised.Enqueue((round.Question, capturedMs));
+            if (await failsafeClient.AskAsync(round, connect, slots, ending.Token).ConfigureAwait(false)) promised.Enqueue((round, capturedMs));
         }
         finally
         {
@@ -48,7 +54,10 @@ public sealed partial class NodeAgent
     /// <summary>Takes the rounds over to which everybody said yes.</summary>
     private void ObservePromises()
     {
-        while (promised.TryDequeue(out (FailsafeQuestion Question, long CapturedMs) all))
-            Hold(keeper.Extend(all.Question.Epoch, all.CapturedMs, all.Question.TtlMs, BootClock.NowMs));
+        while (promised.TryDequeue(out (FailsafeRound Round, long CapturedMs) all))
+        {
+            if (!FailsafeRules.Covers(all.Round, Self, cluster.Current.State, failsafe)) continue;
+            Hold(keeper.Extend(all.Round.Question.Epoch, all.CapturedMs, all.Round.Question.TtlMs, BootClock.NowMs));
+        }
     }
 }

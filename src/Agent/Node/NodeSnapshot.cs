@@ -46,7 +46,7 @@ public sealed record NodeSnapshot
     /// </summary>
     /// <param name="nowMs">CLOCK_BOOTTIME milliseconds at the request.</param>
     public bool HoldsLease(long nowMs) =>
-        LeaseDeadlineMs is { } deadline && nowMs < deadline && State.Lease is { } lease && lease.Holder == Self && lease.Epoch == LeaseEpoch;
+        LeaseDeadlineMs is { } deadline && HeldLease.AnswersAsLeader(State, Self, LeaseEpoch, deadline, nowMs);
 
     /// <summary>Whether this node is the primary with an unexpired lease and a recorded promotion: what <c>/primary</c> answers.</summary>
     /// <param name="nowMs">CLOCK_BOOTTIME milliseconds at the request.</param>

@@ -24,6 +24,9 @@ public static partial class ClusterStateMachine
         if (CheckHolder(step, c.Epoch, c.Node) is { } refusal) return refusal;
         if (c.TtlMs <= 0) return step.Reject(OutcomeCode.Invalid, $"A lease of {c.TtlMs} ms is not positive.");
         LeaderLease lease = step.State.Lease!;
+        // The log of a group that was formed anew may lack that another node led since: the leadership runs out, and an election finds out who has what.
+        if (c.Epoch.Generation != step.State.Generation)
+            return step.Reject(OutcomeCode.StaleEpoch, $"Epoch {c.Epoch} is of an earlier generation of the group; it is not renewed in generation {step.State.Generation}.");
         if (c.LastRenewalIndex != 0 && c.LastRenewalIndex != lease.LastRenewalIndex)
             return step.Reject(OutcomeCode.LeaseRenewed, $"The lease was renewed at {lease.LastRenewalIndex}, after {c.LastRenewalIndex}.");
         if (step.IsOvertakenBy(lease.RenewedBy))
@@ -49,7 +52,9 @@ public static partial class ClusterStateMachine
         if (CheckHolder(step, c.Epoch, c.Node) is { } refusal) return refusal;
         LeaderLease lease = step.State.Lease!;
         // A later life of the holder's agent renewed, and may have started PostgreSQL again, while the release of an earlier one was on its way.
-        if (lease.OwnRenewal && lease.RenewedBy.Proposer != step.Id.Proposer)
+        // What the log of a group that was formed anew says of an earlier generation nobody renews any more.
+        bool renewable = c.Epoch.Generation == step.State.Generation;
+        if (renewable && lease.OwnRenewal && lease.RenewedBy.Proposer != step.Id.Proposer)
             return step.Reject(OutcomeCode.LeaseRenewed, $"{c.Node} was restarted and renewed at {lease.LastRenewalIndex} since it proposed the release.");
         OpenVacancy(step, ClusterTrigger.Release, lease, c.Reason, Step.Brief(c.Detail), c.ShutdownLsn, c.Candidate, c.Node);
         return step.Accept();

@@ -43,7 +43,8 @@ public static class FailsafeRules
     /// <summary>The change of the recorded topology that is due, or null: the holder and every member that reports; nobody when the mode is off.</summary>
     public static SetFailsafeTopology? Topology(NodeView view)
     {
-        if (!Leads(view) || view.State.Lease is not { Unbounded: var unbounded } lease || !(unbounded || view.Lease!.Permits(view.NowMs))) return null;
+        // Who carries the lease by a promise stays the one who is asked: a new member has promised nothing.
+        if (!Leads(view) || view.Lease!.ByPromises || !view.Lease.Permits(view.NowMs) || view.State.Lease is not { } lease) return null;
         var wanted = ImmutableSortedDictionary.CreateBuilder<NodeName, string>();
         if (view.State.Settings.FailsafeMode)
         {
@@ -70,6 +71,11 @@ public static class FailsafeRules
         return new(new(view.Self, view.Lease.Epoch, view.State.Settings.TtlMs), [.. members.Select(static member => (member.Key, member.Value))],
             [.. others.Select(static peer => (peer.Name, peer.ApiUrl))], Math.Clamp(left, 1, LongestTimeoutMs));
     }
+
+    /// <summary>Whether everybody who may win now was asked: a topology proposed since the round began may let others win.</summary>
+    public static bool Covers(FailsafeRound round, NodeName self, ClusterState state, FailsafeMemory memory) =>
+        memory.MayBeInForce(state, round.Question.Epoch).All(topology =>
+            topology.ContainsKey(self) && topology.Keys.All(name => name == self || round.Members.Any(member => member.Name == name)));
 
     /// <summary>
     /// When the next round is due, CLOCK_BOOTTIME milliseconds: in the second half of a lease that nobody renewed; while promises carry it, every loop_wait.

@@ -14,6 +14,10 @@ public sealed record HeldLease(Epoch Epoch, long DeadlineMs, bool Unbounded)
     /// <summary>When fencing starts: the deadline less the kill budget.</summary>
     public long FenceStartMs => DeadlineMs - LeaseTimings.KillBudgetMs;
 
+    /// <summary>Whether a node may answer as leader: the lease in force is its own, and the end of what it knows to hold is not reached, also when the lease itself has no end.</summary>
+    public static bool AnswersAsLeader(ClusterState state, NodeName self, Epoch epoch, long fenceStartMs, long nowMs) =>
+        nowMs < fenceStartMs && state.Lease is { } lease && lease.Holder == self && lease.Epoch == epoch;
+
     /// <summary>Whether PostgreSQL may be writable now.</summary>
     public bool Permits(long nowMs) => Unbounded || nowMs < FenceStartMs;
 }
@@ -70,6 +74,9 @@ public sealed record LeaseKeeper
         long deadline = capturedMs + ttlMs - LeaseTimings.DriftMarginMs(ttlMs);
         return Promised.Epoch == epoch && deadline <= Promised.DeadlineMs ? this : this with { Promised = (epoch, deadline) };
     }
+
+    /// <summary>Forgets promises, before a topology is proposed: they say nothing of the members that it brings.</summary>
+    public LeaseKeeper ForgetPromises() => this with { Promised = default };
 
     /// <summary>
     /// Notes the clock of a renewal that is about to be proposed; a second capture for the same id is ignored. From now on the renewal may be

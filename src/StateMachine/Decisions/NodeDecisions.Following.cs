@@ -55,7 +55,7 @@ public static partial class NodeDecisions
     private static Decision Detach(string rule, string reason) => Decision.Do(rule, reason, new RunAction(new FollowAction(null)));
 
     /// <summary>
-    /// WAL of the newest promotion's timeline number that left the parent elsewhere: it was streamed from a promotion that the log never recorded.
+    /// WAL of a timeline number of the leader's history that came from elsewhere: it was streamed from a promotion that the log never recorded.
     /// PostgreSQL and pg_rewind compare numbers and would go on from it.
     /// </summary>
     private static string? ForeignOrigin(NodeView view)
@@ -67,11 +67,12 @@ public static partial class NodeDecisions
             { Data: PresentData data } => (data.Timeline, data.History),
             _ => (default, []),
         };
-        if (timeline != latest.Timeline) return null;
+        // A timeline that the leader's history does not have is one that pg_rewind sees.
+        if (timeline != latest.Timeline && WhereLeft(view.State, timeline) is null) return null;
         foreach (TimelineFork fork in history)
         {
-            if (fork.Timeline == latest.ParentTimeline && fork.SwitchLsn != latest.ForkLsn)
-                return $"its timeline {timeline} left timeline {fork.Timeline} at {fork.SwitchLsn}, the recorded one did at {latest.ForkLsn}";
+            if (WhereLeft(view.State, fork.Timeline) is { } left && fork.SwitchLsn != left)
+                return $"its timeline {timeline} left timeline {fork.Timeline} at {fork.SwitchLsn}, the recorded one did at {left}";
         }
         return null;
     }

@@ -7,11 +7,24 @@ public static partial class NodeDecisions
     private static Decision WhenLeading(NodeView view)
     {
         LeaderLease lease = view.State.Lease!;
+        if (lease.Epoch.Generation != view.State.Generation) return OfFormerGeneration(view, lease);
         if (view.Lease is null || view.Lease.Epoch != lease.Epoch || !view.Lease.Permits(view.NowMs))
             return FirstRenewal();
         if (view.Data is not PresentData) return LostData(view, lease);
         if (LeadUnprotected(view, lease) is { } unprotected) return unprotected;
         return view.State.Leadership is Led led ? WhenLed(view, led) : WhenElected(view, lease);
+    }
+
+    /// <summary>
+    /// The group was formed anew from a log that may lack that another node led since: this leadership is neither renewed nor used. An election finds
+    /// out who has what.
+    /// </summary>
+    private static Decision OfFormerGeneration(NodeView view, LeaderLease lease)
+    {
+        string reason = $"epoch {lease.Epoch} is of an earlier generation than {view.State.Generation} of the group; an election decides who leads";
+        return view.Server is ServerStopped
+            ? Decision.Do("lease.former-generation", reason, new Propose(new ReleaseLeader(lease.Epoch, view.Self, VacancyReason.Shutdown, reason, ShutdownLsn(view), null)))
+            : Decision.Do("lease.former-generation", reason, new RunAction(new StopAction(false)));
     }
 
     private static Decision LostData(NodeView view, LeaderLease lease)

@@ -22,6 +22,7 @@ public static class Upkeep
     public static RenewLeader? Renewal(NodeView view, UpkeepMemory memory)
     {
         if (!view.StateIsCurrent || view.State.Lease is not { } lease || lease.Holder != view.Self || view.Released?.Epoch == lease.Epoch || NodeDecisions.LetsLeaseExpire(view)) return null;
+        if (lease.Epoch.Generation != view.State.Generation) return null;
         DynamicConfiguration settings = view.State.Settings;
         bool first = memory.RenewedEpoch != lease.Epoch;
         // Before its first renewal a leadership permits nothing: not to write, not to change the topology, not to be given on.

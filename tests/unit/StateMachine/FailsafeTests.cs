@@ -189,6 +189,22 @@ public sealed class FailsafeTests
         Assert.Null(extended.Observe(A, cluster.State).Held);
     }
 
+    /// <summary>Found by the simulation: the quorum came back during a round, and the holder recorded a member that nobody had asked.</summary>
+    [Fact]
+    public void Promises_count_only_while_everybody_who_may_win_is_among_those_who_gave_them()
+    {
+        TestCluster cluster = Enabled("a", "b");
+        FailsafeRound round = FailsafeRules.Round(Holder(cluster), FailsafeMemory.Empty)!;
+        Assert.True(FailsafeRules.Covers(round, A, cluster.State, FailsafeMemory.Empty));
+        SetFailsafeTopology wider = FailsafeRules.Topology(Holder(cluster))!;
+        Assert.Contains(new NodeName("c"), wider.Topology.Keys);
+        Assert.False(FailsafeRules.Covers(round, A, cluster.State, FailsafeMemory.Empty.Propose(wider)));
+        NodeView carried = Holder(cluster);
+        Assert.Null(FailsafeRules.Topology(carried with { Lease = carried.Lease! with { ByPromises = true } }));
+        cluster.Accept(wider);
+        Assert.False(FailsafeRules.Covers(round, A, cluster.State, FailsafeMemory.Empty));
+    }
+
     private static NodeView Holder(TestCluster cluster) => View(cluster, A) with
     {
         NowMs = 6_000,
