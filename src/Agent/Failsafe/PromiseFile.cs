@@ -1,8 +1,8 @@
 using System.Globalization;
 using System.IO.Hashing;
 using System.Text;
-using Patroni.Raft.Agent.Loop;
 using Patroni.Raft.Postgres.Directories;
+using Patroni.Raft.Postgres.Guard;
 using Patroni.Raft.StateMachine;
 
 namespace Patroni.Raft.Agent.Failsafe;

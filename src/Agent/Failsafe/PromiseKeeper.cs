@@ -1,5 +1,5 @@
 using Patroni.Raft.Agent.Consensus;
-using Patroni.Raft.Agent.Loop;
+using Patroni.Raft.Postgres.Guard;
 using Patroni.Raft.StateMachine;
 
 namespace Patroni.Raft.Agent.Failsafe;

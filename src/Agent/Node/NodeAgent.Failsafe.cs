@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 using Patroni.Raft.Agent.Failsafe;
-using Patroni.Raft.Agent.Loop;
+using Patroni.Raft.Postgres.Guard;
 using Patroni.Raft.StateMachine;
 
 namespace Patroni.Raft.Agent.Node;
@@ -31,10 +31,10 @@ public sealed partial class NodeAgent
         _ = Task.Run(() => AskAsync(round, view.State.Lease?.Slots ?? [], now));
     }
 
-    private void Propose(SetFailsafeTopology topology)
+    private bool Propose(SetFailsafeTopology topology)
     {
         failsafe = failsafe.Propose(topology);
-        Hold(keeper.ForgetPromises());
+        return Hold(keeper.ForgetPromises(), required: true);
     }
 
     private async Task AskAsync(FailsafeRound round, IReadOnlyList<SlotPosition> slots, long capturedMs)
@@ -57,7 +57,7 @@ public sealed partial class NodeAgent
         while (promised.TryDequeue(out (FailsafeRound Round, long CapturedMs) all))
         {
             if (!FailsafeRules.Covers(all.Round, Self, cluster.Current.State, failsafe)) continue;
-            Hold(keeper.Extend(all.Round.Question.Epoch, all.CapturedMs, all.Round.Question.TtlMs, BootClock.NowMs));
+            Hold(keeper.Extend(all.Round.Question.Epoch, all.CapturedMs, all.Round.Question.TtlMs, BootClock.NowMs), required: false);
         }
     }
 }
