@@ -15,6 +15,7 @@ internal sealed class AbstractLog(World world)
     private readonly List<LogEntry> entries = [];
     private long nextIndex = 1;
     private long electAt = -1;
+    private int group;
 
     public IReadOnlyList<LogEntry> Entries => entries;
     public ClusterState State => entries.Count == 0 ? ClusterState.Empty : entries[^1].Result.State;
@@ -50,7 +51,7 @@ internal sealed class AbstractLog(World world)
         if (!CanCommit) return;
         foreach (SimNode node in world.Nodes)
         {
-            if (!node.AgentUp || node.Group != 0 || node.CannotReceive) continue;
+            if (!node.AgentUp || !node.InGroup || node.CannotReceive) continue;
             if (node != Leader) node.BelievesToLead = false;
             if (!node.StateIsCurrent && node.CanSend && node.BarrierAt < 0) node.BarrierAt = entries.Count;
             if (node.Applied < entries.Count && world.Rng.Chance(0.5)) Send(node, entries.Count);
@@ -58,10 +59,10 @@ internal sealed class AbstractLog(World world)
         }
     }
 
-    public void DropLeader()
+    public void DropLeader(int withinMs = 1500)
     {
         Leader = null;
-        electAt = world.Now + world.Rng.Between(1, 1500);
+        electAt = world.Now + world.Rng.Between(1, withinMs);
     }
 
     private void Elect()
@@ -80,12 +81,20 @@ internal sealed class AbstractLog(World world)
     /// <summary>Sends a proposal, again and again under its id until it is answered or the time is over.</summary>
     public void Propose(SimNode from, CommandEnvelope envelope, long timeoutMs, Action<Outcome?> done)
     {
-        var attempt = new Attempt(from, from.Life, envelope, world.Now + timeoutMs, done);
+        var attempt = new Attempt(from, from.Life, group, envelope, world.Now + timeoutMs, done);
+        if (world.Options.Mutation == Mutation.StaleStandCounted && envelope.Command is StandForElection && world.Rng.Chance(0.3))
+        {
+            // The one message is slow, and nobody sends another.
+            world.After(world.Rng.Between(1000, 9000), () => Arrive(attempt));
+            world.After(timeoutMs, () => attempt.End(null));
+            return;
+        }
         Try(attempt);
     }
 
-    private sealed class Attempt(SimNode from, int life, CommandEnvelope envelope, long until, Action<Outcome?> done)
+    private sealed class Attempt(SimNode from, int life, int group, CommandEnvelope envelope, long until, Action<Outcome?> done)
     {
+        public int Group => group;
         public SimNode From { get; } = from;
         public CommandEnvelope Envelope { get; } = envelope;
         public bool IsOver { get; private set; }
@@ -109,8 +118,9 @@ internal sealed class AbstractLog(World world)
             attempt.End(null);
             return;
         }
-        if (attempt.From.CanSend && attempt.From.Group == 0)
+        if (attempt.From.CanSend && attempt.From.InGroup)
         {
+            attempt.From.Sent(attempt.Envelope.Id);
             if (!world.Rng.Chance(world.LossRate)) world.After(world.ProposalDelay(), () => Arrive(attempt));
             if (world.Rng.Chance(world.DuplicateRate)) world.After(world.Rng.Between(1, 9000), () => Arrive(attempt));
         }
@@ -119,9 +129,10 @@ internal sealed class AbstractLog(World world)
 
     private void Arrive(Attempt attempt)
     {
-        if (!CanCommit) return;
+        // Nodes of a group that was formed anew do not listen to messages of the former one.
+        if (!CanCommit || attempt.Group != group) return;
         Outcome outcome = Commit(attempt.Envelope);
-        if (attempt.From.CannotReceive || attempt.From.Group != 0 || world.Rng.Chance(world.LossRate)) return;
+        if (attempt.From.CannotReceive || !attempt.From.InGroup || world.Rng.Chance(world.LossRate)) return;
         world.After(world.Rng.Between(1, 10), () => attempt.End(outcome));
     }
 
@@ -129,9 +140,8 @@ internal sealed class AbstractLog(World world)
     {
         nextIndex += world.Rng.Chance(0.1) ? 2 : 1;
         ClusterState before = State;
-        if (world.Options.Mutation == Mutation.ExpireWithoutIndexCheck && envelope.Command is ExpireLeader expire && before.Lease is { } lease)
-            envelope = envelope with { Command = expire with { LastRenewalIndex = lease.LastRenewalIndex } };
-        ApplyResult result = ClusterStateMachine.Apply(before, envelope, nextIndex);
+        envelope = envelope with { Command = Unchecked(envelope.Command, before) };
+        ApplyResult result = Apply(before, envelope);
         var entry = new LogEntry(nextIndex, envelope, before, result, world.Now);
         entries.Add(entry);
         if (envelope.Command is not (RenewLeader or TouchMember) || !result.Outcome.IsAccepted)
@@ -142,9 +152,65 @@ internal sealed class AbstractLog(World world)
         foreach (SimNode node in world.Nodes)
         {
             if (node == Leader) Send(node, entries.Count);
-            else if (node.AgentUp && node.Group == 0 && !node.CannotReceive) Send(node, entries.Count);
+            else if (node.AgentUp && node.InGroup && !node.CannotReceive) Send(node, entries.Count);
         }
+        if (world.Options.LeaderChurn && world.Rng.Chance(0.12)) world.After(world.Rng.Between(0, 4), () => DropLeader(300));
         return result.Outcome;
+    }
+
+    /// <summary>Commands that a broken rule would let through, changed so that the rule is satisfied.</summary>
+    private Command Unchecked(Command command, ClusterState before) => (world.Options.Mutation, command) switch
+    {
+        (Mutation.ExpireWithoutIndexCheck, ExpireLeader expire) when before.Lease is { } lease => expire with { LastRenewalIndex = lease.LastRenewalIndex },
+        (Mutation.ExpireWithoutEpochCheck, ExpireLeader expire) when before.Lease is { } lease && lease.Epoch != expire.Epoch =>
+            expire with { Epoch = lease.Epoch, LastRenewalIndex = lease.LastRenewalIndex },
+        (Mutation.StaleStandCounted, StandForElection stand) when before.Vacancy is { } vacancy => stand with { Vacancy = vacancy.Id },
+        _ => command,
+    };
+
+    /// <summary>Applies; a broken rule of Apply itself is one whose ground is taken out of the state for this one command.</summary>
+    private ApplyResult Apply(ClusterState before, CommandEnvelope envelope)
+    {
+        bool election = envelope.Command is StandForElection or DeclineElection or CloseElection or RequestFailover or RemovePeer;
+        ClusterState shown = world.Options.Mutation switch
+        {
+            Mutation.TopologyNotEnforced when election => before with { FailsafeTopology = before.FailsafeTopology.Clear() },
+            Mutation.LineageCheckOff when election => before with { Lineage = [] },
+            Mutation.UnboundedLeaseExpired when envelope.Command is ExpireLeader && before.Lease is { Unbounded: true } lease =>
+                before with { Leadership = Replace(before.Leadership, lease with { Unbounded = false }) },
+            _ => before,
+        };
+        ApplyResult result = ClusterStateMachine.Apply(shown, envelope, nextIndex);
+        if (ReferenceEquals(shown, before)) return result;
+        if (!result.Outcome.IsAccepted) return ClusterStateMachine.Apply(before, envelope, nextIndex);
+        return result with { State = result.State with { FailsafeTopology = before.FailsafeTopology, Lineage = before.Lineage } };
+    }
+
+    public static Leadership Replace(Leadership leadership, LeaderLease lease) => leadership switch
+    {
+        Elected elected => elected with { Lease = lease },
+        Led led => led with { Lease = lease },
+        _ => leadership,
+    };
+
+    /// <summary>
+    /// The quorum is lost for good, and an operator forms the group anew from one node's log, which may lack the newest entries. All agents and servers were
+    /// stopped before; the numbers of entries go on from that log.
+    /// </summary>
+    public void FormAnew(SimNode survivor)
+    {
+        int kept = Math.Max(survivor.Applied, entries.Count - world.Rng.Between(0, world.Options.Mutation == Mutation.EpochsReused ? 40 : 4));
+        // A log that does not know of the database cluster at all would create another; that is no recovery.
+        while (kept < entries.Count && StateAt(kept).SystemIdentifier == 0) kept++;
+        world.Trace.Add(world.Now, "raft", $"the group is formed anew from {survivor.Name}, {entries.Count - kept} entries are lost");
+        group++;
+        foreach (SimNode node in world.Nodes) node.ForgetLog();
+        entries.RemoveRange(kept, entries.Count - kept);
+        nextIndex = entries.Count == 0 ? 1 : entries[^1].Index + 1;
+        Leader = null;
+        if (world.Options.Mutation == Mutation.EpochsReused) return;
+        uint generation = State.Generation + 1;
+        Commit(new(new(ulong.MaxValue, generation), 0, new RaiseGeneration(generation, "the group was formed anew")));
     }
 
     private static string Describe(object command)
@@ -158,7 +224,7 @@ internal sealed class AbstractLog(World world)
         int life = node.Life;
         world.After(world.ApplyDelay(node), () =>
         {
-            if (node.AgentUp && node.Life == life) node.Deliver(count);
+            if (node.AgentUp && node.Life == life) node.Receive(count);
         });
     }
 }

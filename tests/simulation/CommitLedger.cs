@@ -15,7 +15,8 @@ internal sealed class CommitLedger(World world)
 
     public void Written(SimNode node, Wal wal)
     {
-        if (!world.Options.Synchronous) return;
+        // What a thawed host takes before its guard strikes is lost when it waits for no standby: the known limit.
+        if (!world.Options.Synchronous || node.JustThawed) return;
         waiting = (node, wal);
         Tick();
     }

@@ -3,7 +3,7 @@ using Patroni.Raft.StateMachine;
 namespace Patroni.Raft.Simulation;
 
 /// <summary>Everything that goes wrong, and what operators do meanwhile.</summary>
-internal sealed class Nemesis(World world)
+internal sealed partial class Nemesis(World world)
 {
     private static readonly string[] Patches =
     [
@@ -39,20 +39,24 @@ internal sealed class Nemesis(World world)
     private void Next()
     {
         if (over) return;
-        Strike();
+        if (world.Options.RaftTrouble && world.Rng.Chance(0.4)) CutRaft();
+        else if (world.Options.Mutation == Mutation.EpochsReused && world.Rng.Chance(0.2)) FormAnew();
+        else Strike();
         world.After((long)(world.Rng.Between(100, 4000) / pace), Next);
     }
 
     /// <summary>The moments between two steps that matter most: an election won, a promotion not yet reported, a release sent, an action just done.</summary>
     public void Moment(SimNode node, string what)
     {
-        if (over || !world.Rng.Chance(0.06)) return;
+        if (over || !world.Rng.Chance(world.Options.MomentRate)) return;
         world.After(world.Rng.Between(0, 60), () =>
         {
             if (over) return;
             Say($"at the moment of {what}:");
-            switch (world.Rng.Between(0, 5))
+            switch (world.Rng.Between(0, 7))
             {
+                case 6: StopAgent(node); break;
+                case 7: CutRaft(); break;
                 case 0: Crash(node); break;
                 case 1: KillPostmaster(node); break;
                 case 2: KillAgentAndServer(node); break;
@@ -77,7 +81,7 @@ internal sealed class Nemesis(World world)
 
     private void Strike()
     {
-        switch (world.Rng.Between(0, 21))
+        switch (world.Rng.Between(0, 31))
         {
             case 0: Crash(AnyData()); break;
             case 1: Crash(Any()); break;
@@ -97,10 +101,19 @@ internal sealed class Nemesis(World world)
             case 16 when world.Rng.Chance(0.4): Everything(); break;
             case 17 or 16: MoveLeadership(); break;
             case 18: Patch(world.Rng.Pick(Patches)); break;
-            case 19 when world.Rng.Chance(0.4): Pause(); break;
+            case 19 when world.Rng.Chance(0.7): Pause(); break;
             case 19: Crash(AnyData()); break;
             case 20: AskNode(AnyData()); break;
             case 21: EndAgent(AnyData()); break;
+            case 22 or 23: StopAgent(AnyData()); break;
+            case 24: StopAgent(Any()); break;
+            case 25: KillGuard(AnyData()); break;
+            case 26: FreezeHost(AnyData()); break;
+            case 27: JumpWallClock(Any()); break;
+            case 28 or 29: CutRaft(); break;
+            case 30: CutLinks(); break;
+            case 31 when world.Rng.Chance(0.3): FormAnew(); break;
+            case 31: RemoveMember(AnyData()); break;
         }
     }
 
@@ -132,10 +145,10 @@ internal sealed class Nemesis(World world)
     /// <summary>Left out of runs without a guard, see <see cref="SimOptions.Guard"/>.</summary>
     private void KillAgentOnly(SimNode node)
     {
-        if ((!world.Options.Guard && world.Options.Mutation != Mutation.AgentKilledWithoutGuard) || !node.AgentUp) return;
+        if ((!node.IsGuarded && world.Options.Mutation is not (Mutation.AgentKilledWithoutGuard or Mutation.GuardNotRestored)) || !node.AgentUp) return;
         Say($"only the agent of {node.Name} is killed");
         node.KillAgent();
-        if (world.Options.Guard && world.Rng.Chance(0.3)) node.Pg.KillPostmaster(true);
+        if (node.IsGuarded && world.Rng.Chance(0.3)) node.Pg.KillPostmaster(true);
         world.After(world.Rng.Between(50, 12_000), node.StartAgent);
     }
 
@@ -271,11 +284,15 @@ internal sealed class Nemesis(World world)
     public void Heal()
     {
         over = true;
+        world.CutLinks.Clear();
         CalmLog();
         (world.LossRate, world.DuplicateRate, world.SlowProposals, world.ActionFailures) = (0, 0, 0, 0);
         foreach (SimNode node in world.Nodes)
         {
             node.Group = 0;
+            node.RaftCut = false;
+            node.WallClockJumpMs = 0;
+            node.Thaw();
             node.CanSend = true;
             node.CannotReceive = false;
             node.SlowApplyUntil = 0;

@@ -12,33 +12,79 @@ internal sealed class Oracle(World world)
     private readonly Dictionary<CommandId, long> committedAt = [];
     private readonly Dictionary<long, int> restarted = [];
     private Epoch newest;
+    private Branch? promotedTo;
 
     public int Elections { get; private set; }
 
-    /// <summary>(a) and (h).</summary>
+    /// <summary>(a).</summary>
     public void CheckWriters()
     {
         SimNode? writer = null;
-        SimNode? unbounded = null;
         foreach (SimNode node in world.Nodes)
         {
             if (!node.HasPostgres) continue;
-            if (node.Pg.IsWritable)
+            if (node.Pg.IsWritable && !node.HostIsFrozen)
             {
-                if (writer is not null)
+                if (writer is not null && (writer.JustThawed || node.JustThawed)) world.Thawed();
+                else if (writer is not null)
                     throw new InvariantViolation("a", $"{writer.Name} ({writer.Pg.State}, {writer.Pg.Wal}) and {node.Name} ({node.Pg.State}, {node.Pg.Wal}) can both commit");
                 writer = node;
             }
-            if (node.Held is not { Unbounded: true } || !node.Pg.IsWritable) continue;
-            if (unbounded is not null) throw new InvariantViolation("h", $"{unbounded.Name} and {node.Name} hold unbounded leases");
-            unbounded = node;
+        }
+    }
+
+    /// <summary>
+    /// (h): with a lease without end, or carried by promises, a node is alone: nobody else has a proof that permits to write. And (b): nothing writes and
+    /// nothing says "primary" beyond the deadline.
+    /// </summary>
+    public void CheckHolders()
+    {
+        SimNode? special = null, answers = null;
+        foreach (SimNode node in world.Nodes)
+        {
+            if (!node.HasPostgres || !node.HostUp || node.HostIsFrozen || node.JustThawed) continue;
+            if (node.Pg.IsWritable && node.DeadlineTrueMs is { } deadline && world.Now > deadline)
+                throw new InvariantViolation("b", $"{node.Name} is {node.Pg.State} at {world.Now} ms, after its deadline at {deadline} ms");
+            if (node.Held is { Unbounded: true } or { ByPromises: true } && node.Pg.IsWritable && Permits(node))
+            {
+                if (special is not null) throw new InvariantViolation("h", $"{special.Name} ({special.Held}) and {node.Name} ({node.Held}) both write beyond renewals");
+                special = node;
+            }
+            if (!node.AnswersAsPrimary) continue;
+            if (node.Held is not { } held || world.Now > node.Clock.TrueAt(held.FenceStartMs) && !(held.Unbounded && node.Clock.Local(world.Now) < held.FenceStartMs))
+                throw new InvariantViolation("b", $"{node.Name} answers /primary at {world.Now} ms, beyond {node.Held}");
+            if (answers is not null) throw new InvariantViolation("a", $"{answers.Name} and {node.Name} both answer /primary");
+            answers = node;
+        }
+        if (special is null) return;
+        foreach (SimNode node in world.Nodes)
+        {
+            if (node == special || !node.HasPostgres || !node.HostUp || node.HostIsFrozen || !Permits(node)) continue;
+            throw new InvariantViolation("h", $"{special.Name} writes by {special.Held}, and {node.Name} has acquired {node.Held}");
+        }
+    }
+
+    private bool Permits(SimNode node) => node.Held is { } held && held.Permits(node.Clock.Local(world.Now));
+
+    /// <summary>(h): everybody who could win by what is committed has promised, on disk, for longer than the deadline.</summary>
+    public void Extended(SimNode node, HeldLease held)
+    {
+        if (!held.ByPromises) return;
+        ClusterState state = world.Log.State;
+        long deadline = node.Clock.TrueAt(held.DeadlineMs);
+        foreach (SimNode other in world.Nodes)
+        {
+            if (other == node || !other.HasPostgres) continue;
+            bool mayWin = state.FailsafeTopology.IsEmpty || state.FailsafeTopology.ContainsKey(other.Name);
+            if (mayWin && other.PromisedUntilTrueMs(held.Epoch) < deadline)
+                throw new InvariantViolation("h", $"{node.Name} goes on until {deadline} ms by promises, and {other.Name} promised until {other.PromisedUntilTrueMs(held.Epoch)} ms only");
         }
     }
 
     /// <summary>(b): a bounded deadline lies before the moment at which the fastest clock shows ttl since the renewal was committed.</summary>
     public void LeaseHeld(SimNode node, HeldLease held, long ttlMs, CommandId renewedBy)
     {
-        if (held.Unbounded) return;
+        if (held.Unbounded || held.ByPromises) return;
         long deadline = node.Clock.TrueAt(held.DeadlineMs);
         double earliestExpiry = committedAt[renewedBy] + (ttlMs / (1 + VirtualClock.MaxDrift));
         if (deadline > earliestExpiry)
@@ -81,6 +127,7 @@ internal sealed class Oracle(World world)
         if (entry.Envelope.Command is ReleaseLeader release && entry.Before.Lease is not null && entry.Result.State.Lease is null)
             CheckNoProcesses(world.NodeOf(release.Node)!, "leadership is released");
         if (entry.Envelope.Command is RenewLeader renewal) Renewed(entry, renewal);
+        if (entry.Envelope.Command is ReportPromoted report && world.NodeOf(report.Node)!.Pg is { HasData: true } pg && pg.Wal.Timeline == report.Timeline) promotedTo = pg.Wal.Branch;
         if (entry.Envelope.Command is ExpireLeader && entry.Before.Lease is { } lease && entry.Result.State.Lease?.Epoch != lease.Epoch)
             Expired(entry, lease);
         foreach (EventRecord happened in entry.Result.Events)
@@ -91,7 +138,9 @@ internal sealed class Oracle(World world)
     private void Expired(LogEntry entry, LeaderLease lease)
     {
         SimNode holder = world.NodeOf(lease.Holder)!;
-        if (holder.Held is not { } held || held.Epoch != lease.Epoch) return;
+        // By promises it goes on beyond its lease, and whoever wins the vacancy waits for them: (h).
+        if (holder.Held is not { } held || held.Epoch != lease.Epoch || held.ByPromises) return;
+        if (entry.Envelope.Command is ExpireLeader { Force: true }) return;
         if (held.Unbounded) throw new InvariantViolation("b", $"the lease of {lease.Holder} is expired at {entry.CommittedAt} ms, and it holds it without bound");
         if (holder.Clock.TrueAt(held.DeadlineMs) is var deadline && deadline > entry.CommittedAt)
             throw new InvariantViolation("b", $"the lease of {lease.Holder} is expired at {entry.CommittedAt} ms, before its deadline at {deadline} ms");
@@ -101,7 +150,7 @@ internal sealed class Oracle(World world)
     private void Renewed(LogEntry entry, RenewLeader renewal)
     {
         SimNode holder = world.NodeOf(renewal.Node)!;
-        if (renewal.Unbounded || holder.Held is not { } held || held.Epoch != renewal.Epoch) return;
+        if (renewal.Unbounded || holder.Held is not { } held || held.Epoch != renewal.Epoch || held.ByPromises) return;
         if (held.Unbounded) throw new InvariantViolation("b", $"{holder.Name} holds its lease without bound, and its bounded renewal was accepted");
         double earliestExpiry = entry.CommittedAt + (renewal.TtlMs / (1 + VirtualClock.MaxDrift));
         if (holder.Clock.TrueAt(held.DeadlineMs) is var deadline && deadline > earliestExpiry)
@@ -118,6 +167,8 @@ internal sealed class Oracle(World world)
         if (entry.Before.Vacancy is not { } vacancy) return;
         CommandId id = StandOf(entry, vacancy, elected.Winner);
         SimNode winner = world.NodeOf(elected.Winner)!;
+        if (promotedTo is { } line && winner.Pg.HasData && !Contains(winner.Pg.Wal, line))
+            throw new InvariantViolation("e", $"{winner.Name} won with {winner.Pg.Wal}, which lacks the recorded promotion to branch {line.Id}");
         if (!winner.Pg.HasData || !endAtStand.TryGetValue(id, out Wal end) || !end.IsPrefixOf(winner.Pg.Wal))
             throw new InvariantViolation("e", $"{winner.Name} won and no longer has what it stood with: now {winner.Pg.Wal}");
         CandidateVerdict won = elected.Candidates.First(verdict => verdict.Node == elected.Winner);
@@ -129,6 +180,16 @@ internal sealed class Oracle(World world)
                 throw new InvariantViolation("e", $"{winner.Name} won with {end}, and {other.Node} stood for as eligible with more: {its}");
         }
     }
+
+    private static bool Contains(Wal wal, Branch line)
+    {
+        for (Branch? branch = wal.Branch; branch is not null; branch = branch.Parent)
+            if (branch == line) return true;
+        return false;
+    }
+
+    /// <summary>The log was cut at its end: what only the lost entries said is not recorded.</summary>
+    public void FormedAnew() => promotedTo = null;
 
     /// <summary>The closing entry may itself be a stand.</summary>
     private static CommandId StandOf(LogEntry entry, Vacancy vacancy, NodeName node) =>

@@ -52,7 +52,7 @@ internal sealed partial class SimNode
         fencing = true;
         if (job is not null) job.Cancelled = true;
         int life = Life;
-        world.After(world.Rng.Between(2, 200), () =>
+        world.After(world.Rng.Between(2, 200), () => WhenAwake(() =>
         {
             if (!AgentUp || Life != life) return;
             world.Trace.Add(world.Now, Name.Value, $"fenced ({Pg.State})");
@@ -61,7 +61,7 @@ internal sealed partial class SimNode
             lastAction = givesUpStart is null ? new(ActionKind.Stop, false, "it was fenced", Local, "") : new(ActionKind.StartPrimary, false, givesUpStart, Local, context);
             SetMayBeWritable(false);
             Wake();
-        });
+        }));
     }
 
     private bool checkpointing;
@@ -83,7 +83,7 @@ internal sealed partial class SimNode
     {
         world.Trace.Add(world.Now, Name.Value, $"{action} begins");
         // Declared intent: before anything can become writable, the fence and the guard know of it.
-        if (action is StartPrimaryAction or PromoteAction or RestartAction { AsPrimaryUnder: not null }) SetMayBeWritable(true);
+        if (action is StartPrimaryAction or PromoteAction or RestartAction { AsPrimaryUnder: not null } && !Is(Mutation.ArmedByObservation)) SetMayBeWritable(true);
         if ((action is RestartAction && Request == NodeRequest.Restart) || (action is RemoveDataAction or CloneAction && Request == NodeRequest.Reinitialize)) Request = NodeRequest.None;
         job = new(action.Kind, context, action);
         Step(job, Steps(action).GetEnumerator(), Life);
@@ -117,7 +117,7 @@ internal sealed partial class SimNode
             End(mine, mine.Failure);
             return;
         }
-        world.After(Math.Max(1, steps.Current), () => Step(mine, steps, life));
+        world.After(Math.Max(1, steps.Current), () => WhenAwake(() => Step(mine, steps, life)));
     }
 
     private void End(Job mine, string? failure)
@@ -230,7 +230,6 @@ internal sealed partial class SimNode
         int life = Pg.Life;
         if (Pg.State != Processes.Orphans) Pg.BeginStop();
         if (Pg.WasWritable && world.Options.Mutation == Mutation.ReleaseBeforeStopped && State.Lease is { } lease && lease.Holder == Name)
-            
         {
             var early = new ReleaseLeader(lease.Epoch, Name, VacancyReason.Shutdown, "early", default, null);
             world.Log.Propose(this, new(NextId(), world.Now, early), 1000, static _ => { });
@@ -300,6 +299,7 @@ internal sealed partial class SimNode
         SimNode from = world.NodeOf(leader)!;
         bool Answers() => from.Pg is { State: Processes.Primary, IsHung: false } && world.CanReach(this, from);
         yield return Ms(20, 200);
+        if (!again && Answers() && Is(Mutation.RewindBeforeCheckpoint) && from.Pg.CheckpointTimeline != from.Pg.Wal.Timeline) yield break;
         if (!Answers() || from.Pg.CheckpointTimeline != from.Pg.Wal.Timeline || Fails())
         {
             Fail($"{leader} does not answer, or has not written a checkpoint on its timeline");

@@ -27,8 +27,11 @@ internal sealed partial class SimNode
         }
         if (sync.Standbys.IsEmpty) Add(held.Epoch, sync);
         else if (!Serves(world.NodeOf(sync.Standbys[0].Node)!) || sync.Standbys[0].Incarnation != world.NodeOf(sync.Standbys[0].Node)!.Pg.Incarnation)
+        {
+            if (Is(Mutation.SyncRemovalReversed)) SynchronousStandby = null;
             Post(new SetSyncState(held.Epoch, sync.Version, Name, [], 0));
-        else if (SynchronousStandby is null) SynchronousStandby = sync.Standbys[0].Node;
+        }
+        else if (SynchronousStandby is null && !Is(Mutation.SyncRemovalReversed)) SynchronousStandby = sync.Standbys[0].Node;
     }
 
     private bool Serves(SimNode standby) => standby.Pg is { State: Processes.Standby, IsStreaming: true } && standby.Pg.Upstream == Name;
@@ -47,7 +50,7 @@ internal sealed partial class SimNode
                 if (additionAt is null) SynchronousStandby = null;
                 else Post(new SetSyncState(epoch, sync.Version, Name, [], 0));
             }
-            else if (standby.Pg.Wal.Length >= provenFrom)
+            else if (standby.Pg.Wal.Length >= provenFrom || Is(Mutation.SyncAddBeforeFlush))
             {
                 additionAt = sync.Version;
                 Post(new SetSyncState(epoch, sync.Version, Name, ImmutableArray.Create(new SyncMember(chosen, standby.Pg.Incarnation)), 0));

@@ -29,8 +29,6 @@ internal sealed partial class SimNode
 
     /// <summary>On tmpfs: outlives the agent, not the boot.</summary>
     private (HeldLease Lease, long BootId)? leaseFile;
-    /// <summary>The guard's arming, by declared intent; outlives the agent where there is a guard.</summary>
-    private bool guardArmed;
 
     public SimNode(World world, NodeName name, PeerKind kind)
     {
@@ -79,14 +77,27 @@ internal sealed partial class SimNode
     public Decision? LastDecision { get; private set; }
     public NodeName? SynchronousStandby { get; private set; }
 
-    public bool IsConnected => AgentUp && Group == 0 && CanSend && !CannotReceive;
+    /// <summary>Whether only its Raft port is cut off.</summary>
+    public bool RaftCut { get; set; }
+    /// <summary>Off from true time: only schedules look at the wall clock.</summary>
+    public long WallClockJumpMs { get; set; }
+
+    /// <summary>Whether messages of the Raft group reach it, and its own the group.</summary>
+    public bool InGroup => Group == 0 && !RaftCut && HostUp && !IsFrozen;
+    public bool IsConnected => AgentUp && InGroup && CanSend && !CannotReceive;
 
     /// <summary>The lease proof in force on this host, in the agent or left behind for the guard.</summary>
     public HeldLease? Held => AgentUp ? EffectiveHeld : leaseFile is { } file && file.BootId == Clock.BootId ? file.Lease : null;
 
     private long Local => Clock.Local(world.Now);
 
-    private HeldLease? EffectiveHeld => world.Options.Mutation == Mutation.CaptureAfterAccept ? lateHeld : Stretched(keeper.Held);
+    private HeldLease? EffectiveHeld => Late(Stretched(keeper.Held));
+
+    /// <summary>The proof with the deadline of a clock that was read too late.</summary>
+    private HeldLease? Late(HeldLease? held) =>
+        held is not null && lateHeld is { } late && late.Epoch == held.Epoch && late.DeadlineMs > held.DeadlineMs ? held with { DeadlineMs = late.DeadlineMs } : held;
+
+    private bool Is(Mutation mutation) => world.Options.Mutation == mutation;
 
     public void StartAgent()
     {
@@ -99,6 +110,7 @@ internal sealed partial class SimNode
         lastAction = null;
         job = null;
         fencing = false;
+        turnDue = false;
         inFlight.Clear();
         BelievesToLead = false;
         ShutdownRequested = false;
@@ -112,6 +124,8 @@ internal sealed partial class SimNode
         additionAt = long.MinValue;
         walArrived = default;
         provenUnder = default;
+        frozenUntil = 0;
+        StartFailsafe();
         if (leaseFile is { } file && file.BootId == Clock.BootId) keeper = keeper.Restore(file.Lease);
         // What runs and is not known to be a standby may be writable; with a guard its arming says so.
         mayBeWritable = guardArmed || (Pg.HasProcesses && Pg.State != Processes.Standby);
@@ -125,7 +139,7 @@ internal sealed partial class SimNode
     {
         if (Applied > 0) Applied = world.Rng.Between(0, Applied);
         State = world.Log.StateAt(Applied);
-        replaysItself = world.Rng.Chance(0.3);
+        replaysItself = world.Rng.Chance(0.3) && !world.Options.BreaksApply;
         if (replaysItself && Applied > 0) State = SnapshotCodec.Decode(SnapshotCodec.Encode(State));
         if (Applied > 0) notes = notes.Observe(State, Local);
     }
@@ -146,6 +160,7 @@ internal sealed partial class SimNode
         HostUp = false;
         Pg.Kill();
         guardArmed = false;
+        hostFrozenUntil = 0;
         world.Trace.Add(world.Now, Name.Value, "host crashes");
     }
 
@@ -158,20 +173,13 @@ internal sealed partial class SimNode
         StartAgent();
     }
 
-    /// <summary>The guard fences at the deadline it was told, whether the agent lives or not.</summary>
-    public void GuardTick()
-    {
-        if (!world.Options.Guard || !guardArmed || !Pg.HasProcesses) return;
-        if (leaseFile is { } file && file.Lease.Permits(Local)) return;
-        world.Trace.Add(world.Now, Name.Value, "the guard fences");
-        Pg.Kill();
-        guardArmed = false;
-    }
+    /// <summary>Entries arrived; a stopped agent takes them when it goes on.</summary>
+    public void Receive(int count) => WhenAwake(() => Deliver(count));
 
     /// <summary>Brings the applied state up to an entry, one by one or by a snapshot that skips them.</summary>
     public void Deliver(int count)
     {
-        if (count <= Applied) return;
+        if (count <= Applied || count > world.Log.Entries.Count) return;
         bool bySnapshot = count - Applied > 1 && world.Rng.Chance(count - Applied > 20 ? 0.5 : 0.05);
         if (bySnapshot)
         {
@@ -206,22 +214,23 @@ internal sealed partial class SimNode
         if (!AgentUp || turnDue) return;
         turnDue = true;
         int life = Life;
-        world.After(world.Rng.Between(0, 3), () =>
+        world.After(world.Rng.Between(0, 3), () => WhenAwake(() =>
         {
             turnDue = false;
             if (AgentUp && Life == life) Turn();
             else if (AgentUp) Wake();
-        });
+        }));
     }
 
     private void Turn()
     {
         long now = Local;
         ObserveLease();
+        ObservePromises();
         ObserveWritability();
         if (BelievesToLead)
         {
-            foreach (CoordinatorDecision decision in CoordinatorDecisions.Decide(Name, State, notes, now, startedMs)) Post(decision.Command);
+            foreach (CoordinatorDecision decision in CoordinatorDecisions.Decide(Name, SeenByCoordinator, notes, now, startedMs, Promise(now))) Post(decision.Command);
         }
         if (!State.Peers.ContainsKey(Name) && StateIsCurrent) Post(new RegisterPeer(new(Name, $"{Name}:7000", $"http://{Name}:8008", Kind)));
         if (HasPostgres) TurnOfData(now);
@@ -232,6 +241,7 @@ internal sealed partial class SimNode
     {
         NodeView view = View(now);
         Keep(view, now);
+        KeepFailsafe(view, now);
         KeepSynchronousSet(view);
         // A fence is one blocking call in the agent; only what is under way goes on beside it.
         if (fencing) return;
@@ -249,13 +259,14 @@ internal sealed partial class SimNode
         if (State.Lease is { } lease && lease.Holder == Name && lease.RenewedBy != countedRenewal && lease.OwnRenewal)
         {
             countedRenewal = lease.RenewedBy;
-            if (world.Options.Mutation == Mutation.CaptureAfterAccept)
-                lateHeld = new(lease.Epoch, Local + lease.TtlMs - LeaseTimings.DriftMarginMs(lease.TtlMs), lease.Unbounded);
+            long captured = Is(Mutation.RetryWithNewCapture) && sentAt.TryGetValue(lease.RenewedBy, out long sent) ? sent : Local;
+            if (Is(Mutation.CaptureAfterAccept) || Is(Mutation.RetryWithNewCapture))
+                lateHeld = new(lease.Epoch, captured + lease.TtlMs - LeaseTimings.DriftMarginMs(lease.TtlMs), lease.Unbounded);
         }
         if (keeper.Held is null) lateHeld = null;
         HeldLease? after = EffectiveHeld;
         if (after == before) return;
-        leaseFile = after is null ? null : (after, Clock.BootId);
+        TellFence(after);
         if (after is null)
         {
             world.Trace.Add(world.Now, Name.Value, "holds no lease any more");
@@ -265,17 +276,19 @@ internal sealed partial class SimNode
         if (State.Lease is { } current) world.Oracle.LeaseHeld(this, after, current.TtlMs, current.RenewedBy);
     }
 
-    private HeldLease? Stretched(HeldLease? held) =>
-        held is null || world.Options.Mutation != Mutation.NoDriftMargin || State.Lease is not { } lease
-            ? held
-            : held with { DeadlineMs = held.DeadlineMs + LeaseTimings.DriftMarginMs(lease.TtlMs) };
+    private HeldLease? Stretched(HeldLease? held) => held is null || State.Lease is not { } lease ? held : world.Options.Mutation switch
+    {
+        Mutation.NoDriftMargin => held with { DeadlineMs = held.DeadlineMs + LeaseTimings.DriftMarginMs(lease.TtlMs) },
+        Mutation.NoKillBudget => held with { DeadlineMs = held.DeadlineMs + LeaseTimings.KillBudgetMs },
+        _ => held,
+    };
 
     private void ObserveWritability()
     {
         if (Pg.Server(0) is StandbyServer { IsStreaming: true } standby && standby.EndOfWal > walArrived.Lsn) walArrived = (standby.EndOfWal, Local);
         if (job is not null || fencing) return;
         if (Pg.Server(0) is ServerStopped) SetMayBeWritable(false);
-        else if (Pg.State == Processes.Primary && !Pg.IsHung) SetMayBeWritable(true);
+        else if (Pg.State == Processes.Primary && !Pg.IsHung && !(State.Settings.Pause && State.Leader != Name)) SetMayBeWritable(true);
     }
 
     private void SetMayBeWritable(bool value)
@@ -288,18 +301,19 @@ internal sealed partial class SimNode
     {
         Self = Name,
         NowMs = now,
-        UnixNowMs = world.Now + 1_700_000_000_000,
-        State = State,
+        UnixNowMs = world.Now + 1_700_000_000_000 + WallClockJumpMs,
+        State = Seen,
         StateIsCurrent = StateIsCurrent,
         Lease = EffectiveHeld,
         RenewedEpoch = keeper.RenewedEpoch,
         Released = keeper.Released,
+        Promise = Promise(now),
         Data = Pg.Data(),
         Server = Pg.Server(Clock.Local(Pg.SinceMs)),
         MayBeWritable = mayBeWritable,
         Running = job?.Kind,
         LastAction = lastAction,
-        Mark = Pg.HasData ? Pg.Mark : null,
+        Mark = Pg.HasData && !Is(Mutation.MarkerCheckOff) ? Pg.Mark : null,
         Traits = Traits,
         Report = Report(),
         BootstrapConfigJson = world.Options.BootstrapConfigJson,
@@ -350,7 +364,7 @@ internal sealed partial class SimNode
     {
         world.Oracle.CheckNoProcesses(this, "leadership is about to be released");
         keeper = keeper.GiveUp(release);
-        leaseFile = null;
+        TellFence(null);
         world.Nemesis.Moment(this, "a release");
     }
 
@@ -358,7 +372,7 @@ internal sealed partial class SimNode
     private void Capture(CommandId id, long now, RenewLeader renewal)
     {
         keeper = keeper.Capture(id, now, renewal);
-        leaseFile = EffectiveHeld is { } held ? (held, Clock.BootId) : null;
+        TellFence(EffectiveHeld);
     }
 
     private CommandId NextId() => new(proposer, ++sequence);
@@ -366,7 +380,7 @@ internal sealed partial class SimNode
     /// <summary>Proposes unless an equal command is under way; what came of it is read from the state.</summary>
     public bool Post(Command command, Action<CommandId>? before = null)
     {
-        if (!AgentUp || !inFlight.Add(command)) return false;
+        if (!AgentUp || IsFrozen || command is StandForElection { Vacancy: var vacancy } && !TryStand(vacancy) || !inFlight.Add(command)) return false;
         CommandId id = NextId();
         before?.Invoke(id);
         if (command is StandForElection stand) world.Oracle.Standing(this, id, stand);
@@ -374,12 +388,15 @@ internal sealed partial class SimNode
         world.Log.Propose(this, new(id, world.Now, command), State.Settings.RetryTimeoutMs, outcome =>
         {
             // A refusal would only be repeated until the state moves; the pause keeps a decision that has not seen it yet from asking in a circle.
-            world.After(outcome is { IsAccepted: true } ? 0 : 200, () =>
+            int life = Life;
+            world.After(outcome is { IsAccepted: true } ? 0 : 200, () => WhenAwake(() =>
             {
+                if (Life != life) return;
                 inFlight.Remove(command);
                 Wake();
-            });
+            }));
         });
+        if (command is StandForElection) world.Nemesis.Stood(this);
         return true;
     }
 
@@ -387,18 +404,20 @@ internal sealed partial class SimNode
     {
         DynamicConfiguration settings = State.Settings;
         long due = now + Math.Min(settings.LoopWaitMs, settings.RenewalIntervalMs);
-        if (BelievesToLead) due = Math.Min(due, CoordinatorDecisions.NextDueMs(State, notes, now, startedMs));
+        if (BelievesToLead) due = Math.Min(due, CoordinatorDecisions.NextDueMs(State, notes, now, startedMs, Promise(now)));
+        if (Promise(now) is { } promised) due = Math.Min(due, promised.UntilMs);
+        if (roundDueMs > now) due = Math.Min(due, roundDueMs);
         if (State.Leader == Name) due = Math.Min(due, Math.Max(now + 5, upkeep.RenewedAtMs + settings.RenewalIntervalMs));
         if (EffectiveHeld is { Unbounded: false } held && held.FenceStartMs > now) due = Math.Min(due, held.FenceStartMs);
         int mine = ++timer;
         int life = Life;
-        world.At(Clock.TrueAt(due), () =>
+        world.At(Clock.TrueAt(due), () => WhenAwake(() =>
         {
             if (AgentUp && Life == life && timer == mine) Turn();
-        });
+        }));
     }
 
     public override string ToString() =>
-        $"{Name}: host {(HostUp ? "up" : "DOWN")}, agent {(AgentUp ? "up" : "DOWN")}, {Pg.State}{(Pg.IsHung ? " (hung)" : "")}, data {(Pg.HasData ? $"{Pg.Wal} {Pg.Control} incarnation {Pg.Incarnation}" : Pg.Special)}, "
+        $"{Name}: host {(HostUp ? "up" : "DOWN")}, agent {(AgentUp ? IsFrozen ? "STOPPED" : "up" : "DOWN")}, {Pg.State}{(Pg.IsHung ? " (hung)" : "")}, data {(Pg.HasData ? $"{Pg.Wal} {Pg.Control} incarnation {Pg.Incarnation}" : Pg.Special)}, "
         + $"upstream {Pg.Upstream}, may be writable {mayBeWritable}, running {job?.Kind.ToString() ?? "-"}, applied {Applied}/{world.Log.Entries.Count}, last [{LastDecision?.Rule}] {LastDecision?.Reason}";
 }

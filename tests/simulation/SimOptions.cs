@@ -1,25 +1,5 @@
 namespace Patroni.Raft.Simulation;
 
-/// <summary>A deliberate break, made in the simulated agent or log and never in the product: the oracle must find it.</summary>
-internal enum Mutation
-{
-    None,
-    /// <summary>The deadline forgets the drift margin.</summary>
-    NoDriftMargin,
-    /// <summary>An expiry counts although the lease was renewed since the observation.</summary>
-    ExpireWithoutIndexCheck,
-    /// <summary>A restarted standby stands with its replay position before recovery read all of its WAL.</summary>
-    StandWithUnknownEnd,
-    /// <summary>The clock is captured when the renewal is seen accepted, not before it is proposed.</summary>
-    CaptureAfterAccept,
-    /// <summary>Processes without a postmaster are taken for an empty scan.</summary>
-    OrphansUnseen,
-    /// <summary>The guard is off and only the agent is killed: PostgreSQL goes on without anybody who fences it.</summary>
-    AgentKilledWithoutGuard,
-    /// <summary>A release is proposed while the instance still stops.</summary>
-    ReleaseBeforeStopped,
-}
-
 /// <summary>The shape of one run; everything follows from the seed.</summary>
 internal sealed record SimOptions
 {
@@ -37,15 +17,32 @@ internal sealed record SimOptions
     public required long ChaosMs { get; init; }
     public required string BootstrapConfigJson { get; init; }
     public Mutation Mutation { get; init; }
+    /// <summary>Whether the run writes down what happens.</summary>
+    public bool Traced { get; init; }
+
+    /// <summary>Whether the run breaks a rule of Apply itself, so that nodes that apply by themselves would differ from the log.</summary>
+    public bool BreaksApply => Mutation is Mutation.TopologyNotEnforced or Mutation.LineageCheckOff or Mutation.UnboundedLeaseExpired;
 
     /// <summary>Virtual time within which a healed cluster must be whole again.</summary>
     public const long HealBoundMs = 180_000;
 
+    /// <summary>How often something strikes between two steps; broken rules of elections need it more often.</summary>
+    public required double MomentRate { get; init; }
+
+    /// <summary>Whether the Raft ports are cut again and again: broken rules of failsafe mode need it.</summary>
+    public required bool RaftTrouble { get; init; }
+
+    /// <summary>Whether the Raft group changes its leader after every few entries.</summary>
+    public required bool LeaderChurn { get; init; }
+
+    private const string FailsafeTimings = """{"ttl":4,"loop_wait":0.5,"retry_timeout":1,"primary_start_timeout":20,"failsafe_mode":true}""";
+
     private static readonly string[] Timings =
     [
-        """{"ttl":3,"loop_wait":0.5,"retry_timeout":1,"primary_start_timeout":20}""",
+        """{"ttl":3,"loop_wait":0.5,"retry_timeout":1,"primary_start_timeout":20,"failsafe_mode":true}""",
         """{"ttl":5,"loop_wait":1,"retry_timeout":1,"primary_start_timeout":20}""",
         """{"ttl":10,"loop_wait":2,"retry_timeout":3,"primary_start_timeout":20}""",
+        """{"ttl":6,"loop_wait":1,"retry_timeout":1.5,"primary_start_timeout":20,"failsafe_mode":true}""",
         """{"ttl":4,"loop_wait":0.5,"retry_timeout":1,"primary_start_timeout":5,"maximum_lag_on_failover":8192}""",
     ];
 
@@ -53,20 +50,24 @@ internal sealed record SimOptions
     {
         var rng = new Rng(seed ^ 0xA5A5_0000_5A5A);
         int shape = rng.Between(0, 9);
+        bool failsafe = mutation is >= Mutation.PromiseNotKept and <= Mutation.CaptureAfterPromises;
         return new()
         {
             Seed = seed,
             DataNodes = shape switch { < 5 => 3, < 7 => 5, 7 => 4, _ => 2 },
             Witness = shape >= 7,
-            Guard = mutation != Mutation.AgentKilledWithoutGuard && rng.Chance(0.5),
+            Guard = mutation is not (Mutation.AgentKilledWithoutGuard or Mutation.AgentStoppedWithoutGuard) && rng.Chance(0.6),
             Synchronous = rng.Chance(0.25),
             ChaosMs = rng.Between(30_000, 70_000),
-            BootstrapConfigJson = rng.Pick(Timings),
+            BootstrapConfigJson = failsafe ? FailsafeTimings : rng.Pick(Timings),
+            RaftTrouble = failsafe || rng.Chance(0.15),
+            MomentRate = mutation is >= Mutation.StandWithUnknownEnd and <= Mutation.RewindBeforeCheckpoint ? 0.2 : 0.06,
+            LeaderChurn = rng.Chance(0.15),
             Mutation = mutation,
         };
     }
 
     public override string ToString() =>
-        $"{DataNodes} data nodes{(Witness ? " and a witness" : "")}, guard {(Guard ? "on" : "OFF (fault class 'only the agent dies' EXCLUDED)")}, "
-        + $"{(Synchronous ? "synchronous" : "asynchronous")}, {BootstrapConfigJson}{(Mutation == Mutation.None ? "" : $", MUTATION {Mutation}")}";
+        $"{DataNodes} data nodes{(Witness ? " and a witness" : "")}, guard {(Guard ? "on" : "OFF (fault class 'only the agent dies or stops' EXCLUDED)")}, "
+        + $"{(Synchronous ? "synchronous" : "asynchronous")}{(LeaderChurn ? ", churning Raft leaders" : "")}, {BootstrapConfigJson}{(Mutation == Mutation.None ? "" : $", MUTATION {Mutation}")}";
 }

@@ -20,7 +20,7 @@ public sealed class SimulationTests(ITestOutputHelper output)
         ulong count = Number("SIM_SEED") is null ? Number("SIM_SEEDS") ?? 1000 : 1;
         var watch = Stopwatch.StartNew();
         List<SimResult> failed = [];
-        long entries = 0, elections = 0, branches = 0, looks = 0, led = 0, paused = 0;
+        long entries = 0, elections = 0, branches = 0, looks = 0, led = 0, paused = 0, failsafe = 0, thaws = 0;
         Parallel.For((long)start, (long)(start + count), seed =>
         {
             SimResult result = World.Run(SimOptions.Of((ulong)seed));
@@ -30,11 +30,14 @@ public sealed class SimulationTests(ITestOutputHelper output)
             Interlocked.Add(ref looks, result.Looks);
             Interlocked.Add(ref led, result.LooksWithPrimary);
             Interlocked.Add(ref paused, result.LooksPaused);
+            Interlocked.Add(ref failsafe, result.LooksFailsafe);
+            Interlocked.Add(ref thaws, result.Thaws);
             if (result.Violation is null) return;
             lock (failed) failed.Add(result);
         });
         output.WriteLine($"{count} seeds from {start} in {watch.Elapsed.TotalSeconds:0.0} s ({count * 60 / watch.Elapsed.TotalSeconds:0} a minute): "
-            + $"{entries} entries, {elections} elections, {branches} lines of WAL, a primary during {100 * led / Math.Max(1, looks)} % and pause during {100 * paused / Math.Max(1, looks)} % of the time, {failed.Count} failed");
+            + $"{entries} entries, {elections} elections, {branches} lines of WAL, a primary during {100 * led / Math.Max(1, looks)} % pause during {100 * paused / Math.Max(1, looks)} % and promises during {100.0 * failsafe / Math.Max(1, looks):0.0} % of the time, "
+            + $"{thaws} looks at a thawed host before its guard struck, {failed.Count} failed");
         failed.Sort(static (left, right) => left.Options.Seed.CompareTo(right.Options.Seed));
         foreach (IGrouping<string, SimResult> kind in failed.GroupBy(static result => result.Violation!.Invariant))
             output.WriteLine($"({kind.Key}) {kind.Count()}: {string.Join(' ', kind.Take(20).Select(static result => result.Options.Seed))}");

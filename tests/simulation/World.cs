@@ -3,7 +3,7 @@ using Patroni.Raft.StateMachine;
 namespace Patroni.Raft.Simulation;
 
 /// <summary>How one run ended.</summary>
-internal sealed record SimResult(SimOptions Options, InvariantViolation? Violation, ulong TraceHash, int Entries, int Elections, int Branches, int Looks, int LooksWithPrimary, int LooksPaused, string Report);
+internal sealed record SimResult(SimOptions Options, InvariantViolation? Violation, ulong TraceHash, int Entries, int Elections, int Branches, int Looks, int LooksWithPrimary, int LooksPaused, int LooksFailsafe, int Thaws, string Report);
 
 /// <summary>One run: true time, an event queue, the nodes and everything between them. Single-threaded; no real time, no real randomness.</summary>
 internal sealed class World
@@ -17,10 +17,13 @@ internal sealed class World
     private int looks;
     private int looksWithPrimary;
     private int looksPaused;
+    private int looksFailsafe;
+    private int thaws;
 
     private World(SimOptions options)
     {
         Options = options;
+        Trace = new(90, options.Traced);
         Rng = new(options.Seed);
         Oracle = new(this);
         Commits = new(this);
@@ -32,7 +35,7 @@ internal sealed class World
 
     public SimOptions Options { get; }
     public Rng Rng { get; }
-    public Trace Trace { get; } = new(70);
+    public Trace Trace { get; }
     public Oracle Oracle { get; }
     public CommitLedger Commits { get; }
     public AbstractLog Log { get; }
@@ -62,7 +65,10 @@ internal sealed class World
         {
             violation = new("core", error.ToString());
         }
-        return new(options, violation, world.Trace.Hash, world.Log.Entries.Count, world.Oracle.Elections, world.branches, world.looks, world.looksWithPrimary, world.looksPaused, violation is null ? "" : world.Report(violation));
+        // What happened is written down only when somebody has to read it.
+        if (violation is not null && !options.Traced) return Run(options with { Traced = true });
+        return new(options, violation, world.Trace.Hash, world.Log.Entries.Count, world.Oracle.Elections, world.branches, world.looks, world.looksWithPrimary,
+            world.looksPaused, world.looksFailsafe, world.thaws, violation is null ? "" : world.Report(violation));
     }
 
     private void Add(SimNode node)
@@ -91,7 +97,7 @@ internal sealed class World
         long bound = Now + SimOptions.HealBoundMs;
         if (!RunUntil(bound, Oracle.IsWhole))
             throw new InvariantViolation("j", $"{SimOptions.HealBoundMs / 1000} s after healing: {Oracle.WhyNotWhole()}");
-        Oracle.CheckReplay();
+        if (!Options.BreaksApply) Oracle.CheckReplay();
     }
 
     private bool RunUntil(long end, Func<bool> done)
@@ -107,6 +113,7 @@ internal sealed class World
             looks++;
             if (Nodes.Exists(static node => node.Pg.State == Processes.Primary)) looksWithPrimary++;
             if (Log.State.Settings.Pause) looksPaused++;
+            if (Nodes.Exists(static node => node.Held is { ByPromises: true } held && node.AgentUp && held.Permits(node.Clock.Local(node.Now)))) looksFailsafe++;
             if (done()) return true;
         }
         return false;
@@ -116,11 +123,12 @@ internal sealed class World
     {
         foreach (SimNode node in Nodes)
         {
-            if (!node.HasPostgres || !node.HostUp) continue;
+            if (!node.HasPostgres || !node.HostUp || node.HostIsFrozen) continue;
             node.Pg.Tick();
             node.GuardTick();
         }
         Commits.Tick();
+        Oracle.CheckHolders();
         Oracle.CheckWriters();
         After(TickMs, Physics);
     }
@@ -135,7 +143,36 @@ internal sealed class World
 
     public long ApplyDelay(SimNode node) => node == Log.Leader ? Rng.Between(0, 3) : Rng.Between(1, 12) + (Now < node.SlowApplyUntil ? Rng.Between(0, 4000) : 0);
 
-    public bool CanReach(SimNode from, SimNode to) => from.HostUp && to.HostUp && from.Group == to.Group;
+    public bool CanReach(SimNode from, SimNode to) => from.HostUp && to.HostUp && !from.HostIsFrozen && !to.HostIsFrozen && from.Group == to.Group;
+
+    /// <summary>Links on which requests between the nodes' APIs are lost, in one direction.</summary>
+    public HashSet<(SimNode From, SimNode To)> CutLinks { get; } = [];
+
+    /// <summary>A frozen host that thawed ran PostgreSQL before its guard: the known limit.</summary>
+    public void Thawed() => thaws++;
+
+    private bool Passes(SimNode from, SimNode to) => CanReach(from, to) && !CutLinks.Contains((from, to)) && !Rng.Chance(LossRate);
+
+    /// <summary>A request between two nodes' APIs and its answer; either may be lost or late, and a stopped agent answers when it goes on.</summary>
+    public void Request(SimNode from, SimNode to, Func<SimNode, (bool Yes, int AfterMs)> ask, Action yes)
+    {
+        int life = from.Life;
+        After(Rng.Chance(SlowProposals) ? Rng.Between(20, 4000) : Rng.Between(1, 15), () =>
+        {
+            if (!to.AgentUp || !Passes(from, to)) return;
+            int its = to.Life;
+            to.Awake(() =>
+            {
+                if (to.Life != its) return;
+                (bool agreed, int afterMs) = ask(to);
+                if (!agreed) return;
+                After(afterMs + Rng.Between(1, 15), () =>
+                {
+                    if (to.AgentUp && to.Life == its && from.AgentUp && from.Life == life && Passes(to, from)) from.Awake(yes);
+                });
+            });
+        });
+    }
 
     /// <summary>Streams to a standby if the upstream serves it; whether it did.</summary>
     public bool Stream(SimNode standby, SimNode? upstream, long atMost)
