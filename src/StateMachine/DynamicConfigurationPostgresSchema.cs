@@ -112,7 +112,7 @@ public static class PostgresqlSchema
         SettingSchemas.Section("callbacks", "Commands run on events, with the arguments ACTION ROLE SCOPE.",
             [.. new[] { "on_start", "on_stop", "on_restart", "on_reload", "on_role_change" }
                 .Select(c => Of(c, SettingType.Text, $"Command for {c}."))]),
-        Of("pre_promote", SettingType.Text, "Command before a promotion; failure gives the leadership back."),
-        Of("before_stop", SettingType.Text, "Command before PostgreSQL is stopped."),
+        Of("pre_promote", SettingType.Text, "Command before a promotion; failure, or no end within primary_start_timeout, gives the leadership back."),
+        Of("before_stop", SettingType.Text, "Command before PostgreSQL is stopped; the stop waits for its end and goes on whatever its exit code."),
     ];
 }

@@ -119,9 +119,23 @@ public sealed class InstanceObserver(LocalInstance instance, NodeName self)
         if (knownData is not null && inspectedAt == (actionNumber, exits) && !again) return;
         inspectedAtMs = BootClock.NowMs;
         (long, long) at = (actionNumber, exits);
+        try
+        {
+            knownData = await ReadDataAsync(cancellation).ConfigureAwait(false);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // Moved away or taken away in the middle of the look, or a disk that fails: it is looked at again soon.
+            knownData = new UnusableData($"the data directory cannot be read: {error.Message}");
+        }
+        inspectedAt = at;
+    }
+
+    private async Task<DataView> ReadDataAsync(CancellationToken cancellation)
+    {
         DirectoryState state = await DataDirectory.InspectAsync(instance.Settings, cancellation).ConfigureAwait(false);
         knownControl = (state as DirectoryState.Valid)?.Control;
-        knownData = state switch
+        return state switch
         {
             DirectoryState.Missing or DirectoryState.Empty => new NoData(),
             DirectoryState.NotWritable bad => new UnusableData(bad.Reason),
@@ -137,7 +151,6 @@ public sealed class InstanceObserver(LocalInstance instance, NodeName self)
             DirectoryState.Valid valid => Present(valid.Control),
             _ => throw new InvalidOperationException($"{state} is not known."),
         };
-        inspectedAt = at;
     }
 
     private (long, long) inspectedAt = (-1, -1);

@@ -109,6 +109,8 @@ public sealed partial class NodeAgent
     private NodeView View(AppliedCluster applied, Observation seen, long now)
     {
         ClusterState state = applied.State;
+        // In this order: what ended before it was seen to run is counted in the number that is read after it.
+        ActionKind? underWay = Volatile.Read(ref running)?.Kind ?? (Volatile.Read(ref fencing) == 1 ? ActionKind.Stop : null);
         bool stale = seen.ActionNumber != Interlocked.Read(ref actionNumber);
         Configuration.TagSettings tags = configuration.Current.Tags;
         bool beforeVacancy = applied.Clock.IsBeforeVacancy(state, seen.BeganMs);
@@ -135,7 +137,7 @@ public sealed partial class NodeAgent
             SeenBeforeVacancy = beforeVacancy,
             MayBeWritable = fence.IsArmed,
             // Until a look that began after the action, what is known of the instance is out of date, as during the action.
-            Running = Volatile.Read(ref running)?.Kind ?? (stale || Volatile.Read(ref fencing) == 1 ? ActionKind.Stop : null),
+            Running = underWay ?? (stale ? ActionKind.Stop : null),
             LastAction = lastAction,
             Mark = Mark(seen),
             Traits = new()
