@@ -46,6 +46,7 @@ public sealed partial class NodeAgent
         }
         Decision decided = NodeDecisions.Decide(view);
         Remember(decided, view);
+        if (view is { Running: null, Server: ServerStarting }) requests.SettleStarting();
         foreach (Effect effect in decided.Effects) Execute(effect, view);
         steady = decided.Rule is "failsafe.promised" or "leader.steady" or "follow.steady" or "raft.catching-up" or "election.declined" or "init.wait";
         if (steady) slots.Maintain(view, seen.Status);

@@ -77,6 +77,12 @@ internal sealed class OperatorRequests
         if (Volatile.Read(ref restart) is { Begun: false } pending) pending.Answer(new(false, reason));
     }
 
+    /// <summary>Answers a restart that ended while PostgreSQL still starts: before anything is done about that, so that the answer does not speak of it.</summary>
+    public void SettleStarting()
+    {
+        if (Volatile.Read(ref restart) is { Ended: true, Failure: null } pending) pending.Answer(new(false, "postgres is still starting"));
+    }
+
     /// <summary>Answers a restart that ended, from a published snapshot whose look at PostgreSQL began after the end.</summary>
     /// <param name="published">The snapshot.</param>
     /// <param name="nowMs">CLOCK_BOOTTIME, milliseconds.</param>
@@ -98,9 +104,6 @@ internal sealed class OperatorRequests
                 break;
             case PostgresState.Running:
                 // The promotion is not recorded yet, or PostgreSQL does not answer yet: the next turn tells.
-                break;
-            case PostgresState.Starting:
-                pending.Answer(new(false, "postgres is still starting"));
                 break;
             default:
                 pending.Answer(new(false, "restart failed: PostgreSQL does not run"));
