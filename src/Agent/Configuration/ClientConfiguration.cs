@@ -21,6 +21,9 @@ public sealed record ClientConfiguration
         Authentication = null, Insecure = false, CaCert = null, CertFile = null, KeyFile = null, KeyFilePassword = null,
     };
 
+    /// <summary><c>raft.password</c>: the cluster's secret, which entitles to change the Raft group; <c>null</c> when the file has none.</summary>
+    public string? RaftPassword { get; init; }
+
     /// <summary>
     /// Reads a file (<c>null</c>: only the environment). In a file with <c>nodes</c> every node counts; in a plain one the node itself
     /// and, as a guess for when it is down, the hosts of its Raft partners at the same API port.
@@ -46,6 +49,7 @@ public sealed record ClientConfiguration
             Scope = NodeConfigurationReader.Text(first, "scope"),
             Urls = [.. own.Concat(nodes.Count == 0 ? PartnerGuesses(first) : []).Distinct()],
             Ctl = Credentials(first, baseDirectory),
+            RaftPassword = NodeConfigurationReader.Text(first.Section("raft"), "password"),
         }, problems);
     }
 

@@ -20,10 +20,10 @@ internal static class RaftEndpoints
     {
         routes.MapNode(access, "GET", "/raft/identity", context => Identity(context, api));
         routes.MapGet("/raft/members", (RequestDelegate)(context => Reply.Json(context, 200, PythonJsonWriter.ToBytes(api.Node, WriteMembers))));
-        routes.MapJoin(access, "POST", "/raft/members", context => Add(context, api));
-        routes.MapUnsafe(access, "DELETE", "/raft/members/{**member}", context => Remove(context, api));
-        routes.MapUnsafe(access, "POST", "/raft/transfer", context => Transfer(context, api));
-        routes.MapUnsafe(access, "POST", "/raft/expire", context => Expire(context, api));
+        routes.MapRaftChange(access, "POST", "/raft/members", context => Add(context, api));
+        routes.MapRaftChange(access, "DELETE", "/raft/members/{**member}", context => Remove(context, api));
+        routes.MapRaftChange(access, "POST", "/raft/transfer", context => Transfer(context, api));
+        routes.MapRaftChange(access, "POST", "/raft/expire", context => Expire(context, api));
     }
 
     private static Task Identity(HttpContext context, ApiContext api) => Reply.Json(context, 200, PythonJsonWriter.ToBytes(api.Node.RaftIdentity, static (writer, identity) =>

@@ -12,6 +12,9 @@ namespace Patroni.Raft.Api.Hosting;
 internal sealed class AccessControl
 {
     private const string Realm = "Basic realm=\"Patroni\"";
+    private const string RaftNeedsSecret =
+        "a change of the Raft group needs the cluster's secret (raft.password; the command line takes it from the file given with -c), a client certificate, or restapi.authentication";
+    private const string NodeRealm = "Bearer realm=\"Patroni.Raft node\"";
 
     private readonly ApiContext api;
     private volatile Rules rules;
@@ -39,7 +42,7 @@ internal sealed class AccessControl
 
     /// <summary>Lets only nodes of this cluster through.</summary>
     public RequestDelegate ForNodes(RequestDelegate next) => context => RefuseNode(context) is { } refusal
-        ? Unauthorized(context, refusal, "Bearer realm=\"Patroni.Raft node\"")
+        ? Unauthorized(context, refusal, NodeRealm)
         : next(context);
 
     /// <summary>Lets nodes that know the cluster's secret through, and operators.</summary>
@@ -47,6 +50,22 @@ internal sealed class AccessControl
     {
         RequestDelegate operators = ForOperators(next);
         return context => HasNodeToken(context) ? next(context) : operators(context);
+    }
+
+    /// <summary>
+    /// Lets holders of the cluster's secret change the Raft group, and operators who prove themselves with a certificate or the configured user.
+    /// An API that asks its operators for neither is open to whoever reaches it, and a group of voters must not be: then only the secret counts or,
+    /// where there is none, only this machine.
+    /// </summary>
+    public RequestDelegate ForRaft(RequestDelegate next)
+    {
+        RequestDelegate operators = ForOperators(next);
+        return context =>
+        {
+            if (HasNodeToken(context)) return next(context);
+            if (rules.ExpectedDigest is not null || RefuseNode(context) is null) return operators(context);
+            return Unauthorized(context, context.Request.Headers.Authorization.Count == 0 ? RaftNeedsSecret : "not authenticated", NodeRealm);
+        };
     }
 
     private static Task Unauthorized(HttpContext context, string refusal, string scheme)
@@ -105,9 +124,13 @@ internal static class AccessControlRoutes
     public static void MapUnsafe(this IEndpointRouteBuilder routes, AccessControl access, string method, string path, RequestDelegate handler) =>
         routes.MapMethods(path, [method], access.ForOperators(handler));
 
-    /// <summary>A request of an operator, or of a node that wants to join.</summary>
+    /// <summary>A request of an operator, or of a node of this cluster.</summary>
     public static void MapJoin(this IEndpointRouteBuilder routes, AccessControl access, string method, string path, RequestDelegate handler) =>
         routes.MapMethods(path, [method], access.ForJoining(handler));
+
+    /// <summary>A request that changes the Raft group.</summary>
+    public static void MapRaftChange(this IEndpointRouteBuilder routes, AccessControl access, string method, string path, RequestDelegate handler) =>
+        routes.MapMethods(path, [method], access.ForRaft(handler));
 
     /// <summary>A request of another node of this cluster.</summary>
     public static void MapNode(this IEndpointRouteBuilder routes, AccessControl access, string method, string path, RequestDelegate handler) =>

@@ -54,6 +54,9 @@ public sealed class ApiClient : IDisposable
     private readonly List<Uri> _nodes;
     private readonly string _origin;
 
+    /// <summary>Proof of the cluster's secret, for changes of the Raft group; used when there are no credentials.</summary>
+    public Lazy<string?>? NodeToken { get; init; }
+
     /// <summary>A client for these nodes.</summary>
     /// <param name="nodes">Base addresses, most likely first.</param>
     /// <param name="ctl">Credentials and certificates.</param>
@@ -245,7 +248,7 @@ public sealed class ApiClient : IDisposable
         limit.CancelAfter(timeout);
         using var request = new HttpRequestMessage(method, new Uri(node, path));
         request.Content = body is null ? null : new StringContent(SettingJson.Write(body), Encoding.UTF8, "application/json");
-        request.Headers.Authorization = _credentials;
+        request.Headers.Authorization = _credentials ?? TokenFor(method, path);
         if (ifMatch is not null)
         {
             request.Headers.TryAddWithoutValidation("If-Match", ifMatch);
@@ -262,6 +265,9 @@ public sealed class ApiClient : IDisposable
             throw new TimeoutException();
         }
     }
+
+    private AuthenticationHeaderValue? TokenFor(HttpMethod method, string path) =>
+        method != HttpMethod.Get && path.StartsWith("/raft/", StringComparison.Ordinal) && NodeToken?.Value is { } token ? new("Bearer", token) : null;
 
     private static HttpRequestException Refused(HttpResponseMessage answer, string path)
     {

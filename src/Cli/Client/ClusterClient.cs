@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Patroni.Raft.Consensus;
 using Patroni.Raft.StateMachine;
 
 namespace Patroni.Raft.Cli.Client;
@@ -14,7 +15,7 @@ public sealed class ClusterClient : IDisposable
     /// <param name="warn">Gets what the user must know about an answer.</param>
     public ClusterClient(FoundCluster found, bool insecure, Action<string> warn)
     {
-        Api = new ApiClient(found.Urls, found.Ctl, insecure, found.Origin);
+        Api = new ApiClient(found.Urls, found.Ctl, insecure, found.Origin) { NodeToken = Token(found) };
         Scope = found.Scope;
         _warn = warn;
     }
@@ -77,6 +78,10 @@ public sealed class ClusterClient : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => Api.Dispose();
+
+    // Derived when a change of the Raft group is sent: it takes a noticeable part of a second.
+    private static Lazy<string?> Token(FoundCluster found) => new(() => found is { RaftPassword: { Length: > 0 } password, Scope: { } scope }
+        ? NodeToken.Of(RaftSecurity.Password(password, scope))?.Value : null);
 
     // A node that knows no leader of the group tells the past. One that says nothing about it is another product, and is believed.
     private static bool IsCutOff(SettingMap? status) => status?["raft"] is SettingMap raft && raft.Entries.Any(e => e.Key == "leader") && raft["leader"] is SettingNull or null;

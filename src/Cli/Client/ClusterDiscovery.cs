@@ -14,7 +14,11 @@ public sealed record ClientOptions(string? ConfigFile, string? Addresses, bool I
 /// <param name="Urls">Base addresses of APIs, most likely first.</param>
 /// <param name="Ctl">Credentials and certificates.</param>
 /// <param name="Origin">Who says so: a file, or words for the user when there are no addresses.</param>
-public sealed record FoundCluster(string? Scope, ImmutableArray<Uri> Urls, CtlSettings Ctl, string Origin);
+public sealed record FoundCluster(string? Scope, ImmutableArray<Uri> Urls, CtlSettings Ctl, string Origin)
+{
+    /// <summary>The cluster's secret (<c>raft.password</c>), which entitles to change the Raft group; <c>null</c> when it is not known.</summary>
+    public string? RaftPassword { get; init; }
+}
 
 /// <summary>
 /// Finds the cluster. In this order: <c>-d</c> or DCS_URL (with the credentials of a file, if there is one); <c>-c</c> or
@@ -96,7 +100,7 @@ public sealed class ClusterDiscovery(IReadOnlyDictionary<string, string> environ
         var (configuration, problems) = ClientConfiguration.Load(path, variables, directory);
         return configuration is null
             ? throw new CliException(string.Join('\n', problems))
-            : new(configuration.Scope, configuration.Urls, configuration.Ctl, path ?? "the environment");
+            : new(configuration.Scope, configuration.Urls, configuration.Ctl, path ?? "the environment") { RaftPassword = configuration.RaftPassword };
     }
 
     private static Uri Address(string text, bool isTls)

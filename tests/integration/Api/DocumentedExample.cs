@@ -10,8 +10,9 @@ namespace Patroni.Raft.IntegrationTests.Api;
 /// <param name="Body">The body; null for none.</param>
 /// <param name="Lines">Only so many lines are shown; null for all.</param>
 /// <param name="StatusShown">Whether the command prints the status code after the answer.</param>
+/// <param name="WithToken">Whether it proves the cluster's secret.</param>
 /// <param name="Output">What was printed.</param>
-internal sealed partial record DocumentedExample(string Command, bool ToReplica, string Method, string Path, string? Body, int? Lines, bool StatusShown, string Output)
+internal sealed partial record DocumentedExample(string Command, bool ToReplica, string Method, string Path, string? Body, int? Lines, bool StatusShown, bool WithToken, string Output)
 {
     /// <summary>The examples in the order of the page; every later one finds what the earlier ones left.</summary>
     public static IReadOnlyList<DocumentedExample> All { get; } =
@@ -24,7 +25,7 @@ internal sealed partial record DocumentedExample(string Command, bool ToReplica,
         if (!match.Success) throw new InvalidDataException($"docs/rest-api.md: this example cannot be tried: {parts[0]}");
         string? Group(string name) => match.Groups[name].Success ? match.Groups[name].Value : null;
         return new(parts[0], match.Groups["port"].Value == "8009", match.Groups["head"].Success ? "HEAD" : Group("method") ?? "GET", match.Groups["path"].Value, Group("body"),
-            Group("lines") is { } lines ? int.Parse(lines) : null, match.Groups["status"].Success, parts.ElementAtOrDefault(1)?.TrimEnd('\n') ?? "");
+            Group("lines") is { } lines ? int.Parse(lines) : null, match.Groups["status"].Success, match.Groups["token"].Success, parts.ElementAtOrDefault(1)?.TrimEnd('\n') ?? "");
     }
 
     [GeneratedRegex(@"^```console\n(.*?)^```$", RegexOptions.Singleline | RegexOptions.Multiline)]
@@ -33,6 +34,6 @@ internal sealed partial record DocumentedExample(string Command, bool ToReplica,
     [GeneratedRegex(@"^\$ ", RegexOptions.Multiline)]
     private static partial Regex Prompt();
 
-    [GeneratedRegex("""^curl -s(?<head>I)?(?: -X ?(?<method>[A-Z]+))?(?<status> -w ' \[%\{http_code\}\]\\n')?(?: -d '(?<body>[^']*)')? '?http://localhost:(?<port>800[89])(?<path>/[^' ]*)'?(?: \| head -n (?<lines>\d+))?$""")]
+    [GeneratedRegex("""^curl -s(?<head>I)?(?: -X ?(?<method>[A-Z]+))?(?<token> -H "Authorization: Bearer \$TOKEN")?(?<status> -w ' \[%\{http_code\}\]\\n')?(?: -d '(?<body>[^']*)')? '?http://localhost:(?<port>800[89])(?<path>/[^' ]*)'?(?: \| head -n (?<lines>\d+))?$""")]
     private static partial Regex Curl();
 }

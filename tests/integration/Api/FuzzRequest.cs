@@ -1,4 +1,5 @@
 using System.Text;
+using Patroni.Raft.IntegrationTests.Cluster.Harness;
 
 namespace Patroni.Raft.IntegrationTests.Api;
 
@@ -13,7 +14,7 @@ internal sealed record FuzzRequest(string Method, string Path, string Headers, b
     private static readonly (string Method, string Path)[] Changes =
     [
         ("PATCH", "/config"), ("PUT", "/config"), ("POST", "/switchover"), ("POST", "/failover"), ("POST", "/restart"), ("POST", "/reinitialize"),
-        ("POST", "/raft/members"), ("POST", "/raft/transfer"),
+        ("POST", "/raft/members"), ("POST", "/raft/transfer"), ("DELETE", "/cluster"),
     ];
 
     private static readonly string[] Reads =
@@ -58,6 +59,7 @@ internal sealed record FuzzRequest(string Method, string Path, string Headers, b
         ],
         ["/reinitialize"] = ["""{"force": "perhaps"}""", """{"force": []}""", """{"from_leader": {}}""", """{"from_leader": 5}"""],
         ["/raft/members"] = ["""{"address": 5}""", """{"address": ""}""", """{"adress": "h:1"}""", """{"address": "h:1", "more": 1}""", """{"address": []}"""],
+        ["/cluster"] = ["""{"scope": 5}""", """{"scope": "another"}""", """{"skope": "x"}""", """{"scope": []}"""],
         ["/raft/transfer"] = ["""{"to": 5}""", """{"to": ""}""", """{"to": "nobody"}""", """{"too": "x"}"""],
     };
 
@@ -73,6 +75,8 @@ internal sealed record FuzzRequest(string Method, string Path, string Headers, b
             return new(method, target, headers, method is "POST" or "PUT" or "DELETE" && target.StartsWith("/config", StringComparison.Ordinal) ? "5"u8.ToArray() : null, false);
         }
         (string change, string path) = Pick(random, Changes);
+        // With the cluster's secret, or nothing of it would be read.
+        if (path.StartsWith("/raft/", StringComparison.Ordinal)) headers = $"Authorization: Bearer {TestCluster.Token}\r\n";
         return new(change, path + (random.Next(5) == 0 ? Pick(random, Queries) : ""), headers, WrongBody(random, path), true);
     }
 

@@ -133,7 +133,7 @@ public sealed class ResilienceTests(ApiCluster api, ITestOutputHelper output)
         foreach ((string method, string path) in ((string, string)[])
             [("PATCH", "/config"), ("PUT", "/config"), ("POST", "/switchover"), ("POST", "/failover"), ("POST", "/restart"), ("POST", "/reinitialize"), ("POST", "/raft/members"), ("POST", "/raft/transfer")])
         {
-            RawAnswer refused = await connection.SendAsync(method, path, big);
+            RawAnswer refused = await connection.SendAsync(method, path, big, $"Authorization: Bearer {TestCluster.Token}\r\n");
             Assert.Equal((400, "The request body is bigger than 1048576 bytes."), (refused.Status, refused.Body));
             Assert.Equal(200, (await connection.SendAsync("GET", "/primary")).Status);
         }

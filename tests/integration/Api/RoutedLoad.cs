@@ -53,6 +53,13 @@ internal sealed class RoutedLoad : IAsyncDisposable
         });
     }
 
+    /// <summary>Waits until so many more writes were acknowledged.</summary>
+    public Task MoreWritesAsync(int count)
+    {
+        int goal = writes.Count + count;
+        return Wait.UntilAsync($"{count} more writes", () => writes.Count >= goal);
+    }
+
     public string Describe() => string.Join('\n', failures.GroupBy(failure => failure.What).Select(group => $"{group.Count()} x {group.Key}"));
 
     public async ValueTask DisposeAsync()

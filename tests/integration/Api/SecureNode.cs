@@ -14,6 +14,8 @@ public sealed class SecureNode : IAsyncLifetime
     private readonly TestCluster cluster = new(ClusterOptions.Calm with { DataNodes = 1 });
 
     internal Authority Authority { get; private set; } = null!;
+    /// <summary>A connection that never says a word, not even its part of the handshake.</summary>
+    internal RawHttp Silent { get; private set; } = null!;
     internal Authority Stranger { get; private set; } = null!;
     internal TestNode Node => cluster.Nodes[0];
     internal TestCluster Cluster => cluster;
@@ -28,9 +30,14 @@ public sealed class SecureNode : IAsyncLifetime
         await WriteAsync("required");
         Node.Start();
         await Wait.UntilAsync("the secured node to be primary", async () => (await CurlAsync("/primary", "--cert", Client.Certificate, "--key", Client.Key)).Status == 200);
+        Silent = await RawHttp.ConnectAsync(Node.ApiPort);
     }
 
-    public async Task DisposeAsync() => await cluster.DisposeAsync();
+    public async Task DisposeAsync()
+    {
+        Silent.Dispose();
+        await cluster.DisposeAsync();
+    }
 
     /// <summary>Writes the node's file with a new server certificate.</summary>
     /// <param name="verifyClient">none, optional or required.</param>
@@ -61,6 +68,14 @@ public sealed class SecureNode : IAsyncLifetime
         await WriteAsync(verifyClient, subject, change);
         CurlAnswer answer = await CurlAsync("/reload", "--cert", Client.Certificate, "--key", Client.Key, "-X", "POST", "--user", user);
         Assert.Equal((202, "reload scheduled"), (answer.Status, answer.Body));
+    }
+
+    /// <summary>Certificate and key of the client in one file, as HAProxy wants them.</summary>
+    internal async Task<string> CombinedAsync()
+    {
+        string file = Path.Combine(cluster.Root, "client.pem");
+        await File.WriteAllTextAsync(file, await File.ReadAllTextAsync(Client.Certificate) + await File.ReadAllTextAsync(Client.Key));
+        return file;
     }
 
     /// <summary>Asks with curl, which trusts the test's authority only.</summary>

@@ -143,6 +143,19 @@ public sealed class SecurityTests(SecureNode secure) : IClassFixture<SecureNode>
         await secure.ReloadAsync("none", "good");
     }
 
+    [Fact]
+    public async Task A_client_that_never_shakes_hands_is_cut_off() => Assert.True(await secure.Silent.IsClosedWithinAsync(TimeSpan.FromSeconds(60)));
+
+    [Fact]
+    public async Task HAProxy_checks_over_TLS_as_the_shipped_file_says()
+    {
+        await secure.ReloadAsync("required");
+        await using Haproxy haproxy = await Haproxy.StartAsync(secure.Cluster, secure.Authority.Certificate, await secure.CombinedAsync());
+        await using var load = new RoutedLoad(haproxy);
+        await secure.Node.SqlAsync("CREATE TABLE routed (id bigint PRIMARY KEY)");
+        await load.MoreWritesAsync(5);
+    }
+
     private static (int, string) Of(CurlAnswer answer) => (answer.Status, answer.Body);
 
     private async Task<SslStream> TlsConnectionAsync()

@@ -85,7 +85,7 @@ public sealed class StartRefusalTests
             await File.WriteAllTextAsync(file, document.ToJsonString());
             second.Start(file);
             await Wait.UntilAsync("the second node's API", async () => (await second.GetAsync("/liveness")).Status != 0);
-            ProductResult added = await Product.RunAsync(cluster.Root, ["raft", "add", second.RaftAddress, "--force", "-d", first.ApiUrl]);
+            ProductResult added = await Product.RunAsync(cluster.Root, ["raft", "add", second.RaftAddress, "--force", "-c", cluster.File, "-d", first.ApiUrl]);
             Assert.True(added.ExitCode == 0, added.Error + added.Output);
 
             Assert.NotEqual(0, await second.AgentExitAsync());

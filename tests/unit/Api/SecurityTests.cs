@@ -51,8 +51,26 @@ public sealed class SecurityTests : IDisposable
         Assert.Equal(200, (await api.SendAsync("POST", "/raft/members", """{"address":"h:1"}""", ("Authorization", "Bearer node-token"))).Status);
         Assert.Equal(["add h:1"], api.Node.Operations);
         Assert.Equal(200, (await api.SendAsync("GET", "/raft/identity", null, ("Authorization", "Bearer node-token"))).Status);
-        // The token is for joining, not for operating.
+        // The token is for the Raft group, not for operating PostgreSQL.
         Assert.Equal(401, (await api.SendAsync("POST", "/restart", "{}", ("Authorization", "Bearer node-token"))).Status);
+    }
+
+    [Fact]
+    public async Task Changes_of_the_Raft_group_need_the_secret_where_there_is_one_and_operators_prove_nothing()
+    {
+        (string Method, string Path, string? Body)[] changes = [("POST", "/raft/members", """{"address":"h:1"}"""), ("DELETE", "/raft/members/node2", null), ("POST", "/raft/transfer", """{"to":"node2"}""")];
+        await using ApiFixture api = await ApiFixture.StartAsync(options: ApiFixture.Options with { HasClusterSecret = true });
+        foreach ((string method, string path, string? body) in changes)
+        {
+            (int status, string text) = await api.SendAsync(method, path, body);
+            Assert.Equal(401, status);
+            Assert.Contains("raft.password", text);
+            Assert.Equal((401, "not authenticated"), await api.SendAsync(method, path, body, ("Authorization", "Bearer wrong")));
+        }
+        Assert.Empty(api.Node.Operations);
+        foreach ((string method, string path, string? body) in changes)
+            Assert.Equal(200, (await api.SendAsync(method, path, body, ("Authorization", "Bearer node-token"))).Status);
+        Assert.Equal(3, api.Node.Operations.Count);
     }
 
     [Theory]

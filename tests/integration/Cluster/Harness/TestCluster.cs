@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json.Nodes;
+using Patroni.Raft.Consensus;
 using Patroni.Raft.Postgres.Guard;
 using Xunit;
 
@@ -11,6 +12,7 @@ internal sealed class TestCluster : IAsyncDisposable
     public const string Scope = "badday";
     public const string ReplicationUser = "replicator";
     public const string SuperuserPassword = "postgres-secret";
+    private const string RaftSecret = "only-for-this-test-and-long-enough";
     // Replaced, never changed: the watch goes through it all the time.
     private volatile TestNode[] nodes = [];
     private readonly ClusterOptions options;
@@ -33,6 +35,9 @@ internal sealed class TestCluster : IAsyncDisposable
         foreach (TestNode node in nodes) document["nodes"]![node.Name] = node.Section();
         WriteFile();
     }
+
+    /// <summary>What holders of the cluster's secret send as a bearer token.</summary>
+    public static string Token { get; } = NodeToken.Of(RaftSecurity.Password(RaftSecret, Scope))!.Value;
 
     public string Root { get; }
     public string File => Path.Combine(Root, "cluster.json");
@@ -172,9 +177,9 @@ internal sealed class TestCluster : IAsyncDisposable
         return leaders.Length == 1 ? leaders[0] : null;
     });
 
-    /// <summary>Runs the command line against all nodes of the cluster.</summary>
+    /// <summary>Runs the command line against all nodes of the cluster, with its secret.</summary>
     public Task<ProductResult> CommandAsync(params string[] arguments) =>
-        Product.RunAsync(Root, [.. arguments, "-d", string.Join(',', nodes.Select(node => node.ApiUrl))]);
+        Product.RunAsync(Root, [.. arguments, "-c", File, "-d", string.Join(',', nodes.Select(node => node.ApiUrl))]);
 
     public async Task<TestNode[]> WhereAsync(Func<TestNode, Task<bool>> condition)
     {
@@ -205,7 +210,7 @@ internal sealed class TestCluster : IAsyncDisposable
     private JsonObject Template() => (JsonObject)JsonNode.Parse($$"""
         {
           "scope": "{{options.Scope}}",
-          "raft": { "password": "only-for-this-test-and-long-enough" },
+          "raft": { "password": "{{RaftSecret}}" },
           "bootstrap": {
             "dcs": {
               "ttl": {{options.Ttl}}, "loop_wait": {{options.LoopWait}}, "retry_timeout": {{options.RetryTimeout}},
