@@ -76,13 +76,24 @@ internal static class EventsVerb
             return (id, 0);
         }
 
-        if (SettingReader.Milliseconds(new SettingScalar(text, SettingScalarKind.Text)) is { } age)
+        if (Age(text) is { } age)
         {
-            return (0, DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() - age);
+            return (0, DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() - (long)age.TotalMilliseconds);
         }
 
         return DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeLocal, out var at)
             ? (0, at.ToUnixTimeMilliseconds())
             : throw new CliException($"--since is neither the number of an event nor a time nor an age: '{text}' (write 412, 2026-09-24T12:00:00Z, or 15m)", 2);
     }
+
+    /// <summary>90s, 15m, 2h or 3d; <c>null</c> for anything else.</summary>
+    private static TimeSpan? Age(string text) =>
+        !int.TryParse(text.AsSpan(0, Math.Max(0, text.Length - 1)), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? null : text[^1] switch
+        {
+            's' => TimeSpan.FromSeconds(number),
+            'm' => TimeSpan.FromMinutes(number),
+            'h' => TimeSpan.FromHours(number),
+            'd' when number < 100_000 => TimeSpan.FromDays(number),
+            _ => null,
+        };
 }

@@ -124,6 +124,11 @@ public sealed class ExplainTests : IAsyncLifetime
         Assert.Equal(_cluster.State.Events.Length, json.Length);
         Assert.Equal(_cluster.State.EventCount, JsonSerializer.Deserialize(json[^1], StateJson.Default.EventRecord)!.Id);
         Assert.Empty(await Run("events --since 2099-01-01T00:00:00Z"));
+        foreach (var age in new[] { "90s", "15m", "2h", "3d" })
+        {
+            await Run("events --since " + age);
+        }
+
         Assert.Equal(json.Length, (await Run("events --format json --since 1970-01-01T00:00:00Z")).TrimEnd('\n').Split('\n').Length);
     }
 }
