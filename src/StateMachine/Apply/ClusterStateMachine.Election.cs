@@ -113,13 +113,15 @@ public static partial class ClusterStateMachine
         ElectionResult result = ElectionRules.Judge(step.State, vacancy);
         if (result.Winner is not { } winner)
         {
+            // In pause there is nobody else whom a narrowing that lapsed would let in: the candidate may only be slow.
+            bool lapses = vacancy.Candidate is not null && !step.State.Settings.Pause;
             string fruitless = step.Move(ClusterTrigger.CloseFruitless, new Vacant(vacancy with
             {
-                Candidate = null,
+                Candidate = lapses ? null : vacancy.Candidate,
                 LastFruitlessIndex = step.Index,
             }));
-            bool somethingNew = vacancy.LastFruitlessIndex == 0 || vacancy.LastAnswerIndex > vacancy.LastFruitlessIndex || vacancy.Candidate is not null;
-            if (somethingNew) step.Record(fruitless, new ElectionFruitless(vacancy.Id, result.Verdicts, vacancy.Candidate) { Unanswered = Unanswered(step.State, vacancy) });
+            bool somethingNew = vacancy.LastFruitlessIndex == 0 || vacancy.LastAnswerIndex > vacancy.LastFruitlessIndex || lapses;
+            if (somethingNew) step.Record(fruitless, new ElectionFruitless(vacancy.Id, result.Verdicts, lapses ? vacancy.Candidate : null) { Unanswered = Unanswered(step.State, vacancy) });
             return step.Accept();
         }
 

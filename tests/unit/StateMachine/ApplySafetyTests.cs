@@ -102,6 +102,17 @@ public sealed class ApplySafetyTests
     }
 
     [Fact]
+    public void In_pause_a_candidate_that_is_slow_to_stand_wins_all_the_same()
+    {
+        TestCluster cluster = Led("a", "b", "c");
+        cluster.Accept(new PatchConfig("""{"pause":true}""", 0));
+        cluster.Release(VacancyReason.Switchover, 900, "b");
+        cluster.Close();
+        cluster.Accept(cluster.Stand("b", 1000));
+        Assert.Equal(new NodeName("b"), cluster.State.Leader);
+    }
+
+    [Fact]
     public void In_pause_only_a_named_candidate_is_elected_and_the_answers_are_kept_for_the_resume()
     {
         TestCluster cluster = Vacated("a", "b", "c");
