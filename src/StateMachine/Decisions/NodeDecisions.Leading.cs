@@ -50,7 +50,7 @@ public static partial class NodeDecisions
             case ServerStopped:
                 return Decision.Do("leader.start-to-promote", "PostgreSQL stopped before its promotion; it starts as a standby", new RunAction(new StartStandbyAction(null)));
             case StandbyServer when FailedHere(view, ActionKind.Promote):
-                return Decision.Do("leader.promotion-failed", $"the promotion failed: {view.LastAction!.Reason}; PostgreSQL stops so that another node may take over", new RunAction(new StopAction(false)));
+                return GiveUpPromotion(view);
             case StandbyServer:
                 return Decision.Do("leader.promote", $"promoted itself to leader under epoch {lease.Epoch}", new RunAction(new PromoteAction(lease.Epoch)));
             case PrimaryServer primary:
@@ -97,7 +97,7 @@ public static partial class NodeDecisions
             case ServerStopped:
                 return WhenLedAndStopped(view, led);
             case StandbyServer when FailedHere(view, ActionKind.Promote):
-                return Decision.Do("leader.promotion-failed", view.LastAction!.Reason, new RunAction(new StopAction(false)));
+                return GiveUpPromotion(view);
             case StandbyServer when view.State.Settings.Pause:
                 return Decision.Wait("pause.no-promotion", "the leader's PostgreSQL runs as a standby and the cluster is paused");
             case StandbyServer:
@@ -150,6 +150,16 @@ public static partial class NodeDecisions
     /// </summary>
     private static bool IsOverdue(NodeView view, ServerStarting starting) =>
         !view.State.Settings.Pause && view.NowMs - starting.SinceMs > (view.StartTimeoutMs ?? view.State.Settings.PrimaryStartTimeoutMs);
+
+    /// <summary>
+    /// A promotion that failed is not tried again here: with a clean stop in between nothing would remember the failure, and the node would go round
+    /// for ever. A standby loses nothing when it is killed, and what may have begun to write must be.
+    /// </summary>
+    private static Decision GiveUpPromotion(NodeView view)
+    {
+        string reason = $"the promotion failed: {view.LastAction!.Reason}";
+        return Decision.Do("leader.promotion-failed", $"{reason}; PostgreSQL is stopped so that another node may take over", new Fence { GivesUpStart = reason });
+    }
 
     private static Decision GiveUpStart(NodeView view)
     {

@@ -226,6 +226,33 @@ public sealed class OperatorDecisionTests
         Assert.Equal(VacancyReason.StartFailed, ReleaseIn(view).Reason);
     }
 
+    /// <summary>The failure outlives the stop: a pre_promote that says no must not send the winner round in a circle.</summary>
+    [Fact]
+    public void A_promotion_that_failed_gives_leadership_away_and_is_not_tried_again()
+    {
+        TestCluster cluster = Cluster();
+        cluster.Expire();
+        cluster.Accept(cluster.Stand("b", 2000));
+        cluster.Close();
+        cluster.Renew(2000);
+        NodeView won = Replica(cluster) with
+        {
+            Lease = new(cluster.Lease.Epoch, Now + 10_000, false), RenewedEpoch = cluster.Lease.Epoch,
+            LastAction = new(ActionKind.Promote, false, "pre_promote failed", Now, NodeDecisions.ContextOf(cluster.State)),
+        };
+        Fence fence = Assert.IsType<Fence>(Assert.Single(NodeDecisions.Decide(won).Effects));
+        Assert.Equal("the promotion failed: pre_promote failed", fence.GivesUpStart);
+        NodeView stopped = won with
+        {
+            Server = new ServerStopped(), MayBeWritable = false,
+            LastAction = new(ActionKind.StartPrimary, false, fence.GivesUpStart!, Now, NodeDecisions.ContextOf(cluster.State)),
+        };
+        ReleaseLeader release = ReleaseIn(stopped);
+        Assert.Equal(VacancyReason.PromotionFailed, release.Reason);
+        cluster.Accept(release);
+        Assert.Contains(B, cluster.Vacancy.Barred);
+    }
+
     private static ReleaseLeader ReleaseIn(NodeView view) =>
         Assert.IsType<ReleaseLeader>(Assert.IsType<Propose>(Assert.Single(NodeDecisions.Decide(view).Effects)).Command);
 
