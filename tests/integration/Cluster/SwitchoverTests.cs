@@ -58,8 +58,11 @@ public sealed class SwitchoverTests(SharedCluster shared)
         await using Writer writer = await Writer.StartAsync(cluster);
         TestNode old = await cluster.PrimaryAsync();
         TestNode target = await cluster.ReplicaAsync();
-        // In pause nobody is elected when the leader goes.
+        // In pause nobody is elected when the leader goes; an agent that ends leaves a running PostgreSQL, and with it the lease, as they are.
         Assert.Equal(200, (await cluster.PatchConfigAsync(new JsonObject { ["pause"] = true })).Status);
+        await Wait.UntilAsync("the leader knows of the pause", async () => (bool?)(await old.GetAsync("/patroni")).Json?["pause"] == true);
+        ProcessControl.Signal(old.PostmasterId(), ProcessControl.SigInt);
+        await Wait.UntilAsync("PostgreSQL stopped", () => old.PostgresProcesses.Count == 0);
         old.SignalAgent(ProcessControl.SigTerm);
         Assert.Equal(0, await old.AgentExitAsync());
         await Wait.UntilAsync("no leader", async () => (await cluster.StateAsync())["leader"] is null);

@@ -7,6 +7,7 @@ namespace Patroni.Raft.IntegrationTests.Cluster.Harness;
 /// <summary>Signals, and the processes of a data directory: PostgreSQL's processes all have it as their working directory.</summary>
 internal static class ProcessControl
 {
+    public const int SigInt = 2;
     public const int SigQuit = 3;
     public const int SigKill = 9;
     public const int SigTerm = 15;
