@@ -14,7 +14,7 @@ internal sealed record FuzzRequest(string Method, string Path, string Headers, b
     private static readonly (string Method, string Path)[] Changes =
     [
         ("PATCH", "/config"), ("PUT", "/config"), ("POST", "/switchover"), ("POST", "/failover"), ("POST", "/restart"), ("POST", "/reinitialize"),
-        ("POST", "/raft/members"), ("POST", "/raft/transfer"), ("DELETE", "/cluster"),
+        ("POST", "/raft/members"), ("POST", "/raft/transfer"), ("DELETE", "/cluster"), ("POST", "/raft/expire"), ("POST", "/failsafe"),
     ];
 
     private static readonly string[] Reads =
@@ -60,6 +60,8 @@ internal sealed record FuzzRequest(string Method, string Path, string Headers, b
         ["/reinitialize"] = ["""{"force": "perhaps"}""", """{"force": []}""", """{"from_leader": {}}""", """{"from_leader": 5}"""],
         ["/raft/members"] = ["""{"address": 5}""", """{"address": ""}""", """{"adress": "h:1"}""", """{"address": "h:1", "more": 1}""", """{"address": []}"""],
         ["/cluster"] = ["""{"scope": 5}""", """{"scope": "another"}""", """{"skope": "x"}""", """{"scope": []}"""],
+        ["/raft/expire"] = ["""{"leader": 5}""", """{"leader": "nobody"}""", """{"lider": "node1"}""", """{"leader": []}"""],
+        ["/failsafe"] = ["""{"name": 5}""", """{"names": "node1"}""", """{"name": "node1", "slots": 5}""", """{"name": "node1", "raft": []}""", """{"name": "node1", "raft": {"epoch": 1e400}}"""],
         ["/raft/transfer"] = ["""{"to": 5}""", """{"to": ""}""", """{"to": "nobody"}""", """{"too": "x"}"""],
     };
 
