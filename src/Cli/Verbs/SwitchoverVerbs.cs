@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Diagnostics;
 using System.Globalization;
 using Patroni.Raft.Cli.Client;
 using Patroni.Raft.StateMachine;
@@ -9,6 +10,8 @@ namespace Patroni.Raft.Cli.Verbs;
 /// <summary><c>switchover</c> and <c>failover</c>, with patronictl's questions in its order.</summary>
 internal static class SwitchoverVerbs
 {
+    private static readonly TimeSpan ScheduleLimit = TimeSpan.FromSeconds(2);
+
     private sealed record Wish(string Action, string? ClusterName, string? Leader, string? Candidate, string? Scheduled, bool Force)
     {
         public bool IsSwitchover => Action == "switchover";
@@ -162,12 +165,28 @@ internal static class SwitchoverVerbs
         if (answer.Status is 200 or 202)
         {
             terminal.Output.WriteLine($"{ClusterVerb.Timestamp()} {answer.Body}");
-            ClusterVerb.PrintMembers(await cluster.ReadAsync(stop).ConfigureAwait(false), terminal);
+            ClusterVerb.PrintMembers(await ReadAfterAsync(cluster, scheduled: answer.Status == 202, stop).ConfigureAwait(false), terminal);
             return 0;
         }
 
         var result = answer.Body.Contains("status unknown", StringComparison.OrdinalIgnoreCase) ? "result unknown" : "failed";
         terminal.Output.WriteLine($"{char.ToUpperInvariant(wish.Action[0])}{wish.Action[1..]} {result}, details: {answer.Status}, {answer.Body}");
         return 0; // As patronictl: the sentence is the result, the exit code speaks of the command itself.
+    }
+
+    /// <summary>The cluster after the change. Whichever node is asked may learn of a new schedule a moment after the one that took it.</summary>
+    private static async Task<ClusterView> ReadAfterAsync(ClusterClient cluster, bool scheduled, CancellationToken stop)
+    {
+        var waited = Stopwatch.StartNew();
+        while (true)
+        {
+            var view = await cluster.ReadAsync(stop).ConfigureAwait(false);
+            if (!scheduled || view.Document["scheduled_switchover"] is SettingMap || waited.Elapsed > ScheduleLimit)
+            {
+                return view;
+            }
+
+            await Task.Delay(100, stop).ConfigureAwait(false);
+        }
     }
 }
