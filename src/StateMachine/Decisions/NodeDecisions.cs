@@ -122,11 +122,19 @@ public static partial class NodeDecisions
             : Decision.Do(rule, reason, new RunAction(new StopAction(false)));
     }
 
-    /// <summary>The holder's agent ends in pause: PostgreSQL goes on without it, once the log says that its lease needs no renewals.</summary>
-    private static Decision LeaveAlone(NodeView view) =>
-        view.Server is ServerStopped || view.Lease is { Unbounded: true }
-            ? Decision.Do("pause.leave-running", "the agent ends; the cluster is paused and PostgreSQL is left as it is", new EndAgent(false))
+    /// <summary>
+    /// The holder's agent ends in pause: a PostgreSQL that runs goes on without it, once the log says that its lease needs no renewals. One that
+    /// people stopped needs no such protection: its lease gets an end first, or nobody could lead again before people take it back.
+    /// </summary>
+    private static Decision LeaveAlone(NodeView view)
+    {
+        bool stopped = view.Server is ServerStopped;
+        if (stopped ? view.State.Lease is { Unbounded: false } : view.Lease is { Unbounded: true })
+            return Decision.Do("pause.leave-running", "the agent ends; the cluster is paused and PostgreSQL is left as it is", new EndAgent(false));
+        return stopped
+            ? Decision.Wait("pause.await-bounded", "PostgreSQL is stopped; the agent ends as soon as the log says that its lease has an end")
             : Decision.Wait("pause.await-unbounded", "the agent ends as soon as the log says that the lease needs no renewals in pause");
+    }
 
     /// <summary>Location of the shutdown checkpoint, when there is a clean one.</summary>
     private static Lsn ShutdownLsn(NodeView view) => view.Data is PresentData { ShutDownCleanly: true } data ? data.LastLsn : default;

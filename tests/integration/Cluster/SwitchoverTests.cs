@@ -62,7 +62,7 @@ public sealed class SwitchoverTests(SharedCluster shared)
         Assert.Equal(200, (await cluster.PatchConfigAsync(new JsonObject { ["pause"] = true })).Status);
         await Wait.UntilAsync("the leader knows of the pause", async () => (bool?)(await old.GetAsync("/patroni")).Json?["pause"] == true);
         ProcessControl.Signal(old.PostmasterId(), ProcessControl.SigInt);
-        await Wait.UntilAsync("PostgreSQL stopped", () => old.PostgresProcesses.Count == 0);
+        await Wait.UntilAsync("its agent knows that PostgreSQL stopped", async () => (string?)(await old.GetAsync("/patroni")).Json?["state"] == "stopped");
         old.SignalAgent(ProcessControl.SigTerm);
         Assert.Equal(0, await old.AgentExitAsync());
         await Wait.UntilAsync("no leader", async () => (await cluster.StateAsync())["leader"] is null);

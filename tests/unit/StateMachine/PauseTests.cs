@@ -57,6 +57,14 @@ public sealed class PauseTests
     }
 
     [Fact]
+    public void An_agent_whose_postgresql_was_stopped_ends_once_its_lease_has_an_end()
+    {
+        NodeView Ending(TestCluster cluster, bool unbounded) => View(cluster, A, new ServerStopped(), Lease(cluster, unbounded)) with { ShutdownRequested = true };
+        Assert.Equal("pause.await-bounded", NodeDecisions.Decide(Ending(Paused(), true)).Rule);
+        Assert.Equal(new EndAgent(false), Assert.Single(NodeDecisions.Decide(Ending(Paused(unbounded: false), false)).Effects));
+    }
+
+    [Fact]
     public void Nothing_is_killed_when_time_passes_and_nothing_is_started_or_stopped()
     {
         TestCluster cluster = Paused();
