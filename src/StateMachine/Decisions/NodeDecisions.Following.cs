@@ -27,7 +27,7 @@ public static partial class NodeDecisions
                     ? Decision.Wait("follow.clone-failed", $"cloning failed: {view.LastAction!.Reason}; it is tried again")
                     : Decision.Do("follow.clone", $"cloning from {CloneSource(view, lease.Holder)}", new RunAction(Clone(view, CloneSource(view, lease.Holder))));
         }
-        if (view.State.Settings.Pause && view.Server is ServerStopped)
+        if (view.State.Settings.Pause && view.Server is ServerStopped && !StoppedByAgent(view))
             return Decision.Wait("pause.no-start", "PostgreSQL is stopped and the cluster is paused");
         if (view.State.Settings.Pause && view.Server is PrimaryServer)
             return Decision.Wait("pause.parallel-primary", $"PostgreSQL runs as primary beside {lease.Holder}, which holds the lease; the cluster is paused and nothing is done about it");
@@ -41,6 +41,13 @@ public static partial class NodeDecisions
             _ => Decision.Wait("follow.starting", "waiting for PostgreSQL to start"),
         };
     }
+
+    /// <summary>
+    /// In pause people start what people stopped. What this agent stopped itself, for a switchover or to copy the data anew, it brings back as Patroni
+    /// does; an agent that began later does not know, and leaves it to people.
+    /// </summary>
+    private static bool StoppedByAgent(NodeView view) => view.LastAction
+        is { Succeeded: true, Kind: ActionKind.Stop or ActionKind.Clone or ActionKind.Rewind } or { Succeeded: false, Kind: ActionKind.StartStandby };
 
     /// <summary>
     /// The pause is over, and its holder cannot be asked to go back to a lease that ends. Its PostgreSQL may run and take writes for ever: no node can know, only people can.

@@ -104,6 +104,8 @@ public sealed class HumanTests(SharedCluster shared)
     public Task Reinit_asks_whom_and_shows_its_progress() => shared.RunAsync(async cluster =>
     {
         TestNode replica = await cluster.ReplicaAsync();
+        // A small cluster is copied within one look at its progress.
+        Assert.Equal(200, (await cluster.PatchConfigAsync(new JsonObject { ["postgresql"] = new JsonObject { ["basebackup"] = new JsonObject { ["max-rate"] = "8M" } } })).Status);
         await using PseudoTerminal terminal = Start(cluster, "reinit", Scope, "--wait");
         await terminal.AnswerAsync("Which member do you want to reinitialize [", replica.Name);
         await terminal.AnswerAsync($"Are you sure you want to reinitialize members {replica.Name}? [y/N]: ", "y");
@@ -113,6 +115,7 @@ public sealed class HumanTests(SharedCluster shared)
         await terminal.ExpectAsync($"Reinitialize is completed on: {replica.Name}");
         Assert.Equal(0, await terminal.EndAsync());
         Assert.EndsWith("\u001b[?25h", terminal.Raw[..(terminal.Raw.LastIndexOf("\u001b[?25h", StringComparison.Ordinal) + 6)]); // The cursor is back.
+        Assert.Equal(200, (await cluster.PatchConfigAsync(new JsonObject { ["postgresql"] = new JsonObject { ["basebackup"] = null } })).Status);
     });
 
     [Fact]

@@ -62,6 +62,9 @@ public sealed class PauseTests(SharedCluster shared)
         await Wait.UntilAsync("the new holder's lease without end", async () =>
             await LeaseAsync(cluster) is { } lease && (string?)lease["holder"] == second.Name && (bool?)lease["unbounded"] == true);
 
+        // Who has nothing of the promotion could not lead after it.
+        await cluster.WholeAsync();
+
         // The host of the holder dies. Nobody can know whether its PostgreSQL does.
         second.Crash();
         Assert.Equal(200, (await cluster.PatchConfigAsync(new JsonObject { ["pause"] = null })).Status);

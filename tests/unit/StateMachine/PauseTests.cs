@@ -89,6 +89,18 @@ public sealed class PauseTests
         Assert.Equal("leader.restart-in-place", NodeDecisions.Decide(stopped).Rule);
     }
 
+    [Theory]
+    [InlineData(ActionKind.Stop, true, "follow.start")]
+    [InlineData(ActionKind.Clone, true, "follow.start")]
+    [InlineData(ActionKind.StartStandby, false, "follow.start")]
+    [InlineData(ActionKind.StartStandby, true, "pause.no-start")]
+    public void What_this_agent_stopped_follows_the_new_leader_in_pause_too(ActionKind kind, bool succeeded, string rule)
+    {
+        TestCluster cluster = Paused();
+        NodeView stopped = View(cluster, B, new ServerStopped()) with { LastAction = new(kind, succeeded, "", 1_000, "epoch 1.1"), NowMs = 100_000 };
+        Assert.Equal(rule, NodeDecisions.Decide(stopped).Rule);
+    }
+
     [Fact]
     public void After_the_pause_an_unreachable_holder_is_left_to_people_and_the_node_says_so()
     {
