@@ -31,7 +31,7 @@ public sealed partial class NodeAgent
             SystemIdentifier = data?.SystemIdentifier ?? 0,
             State = StateOf(seen),
             Role = RoleOf(seen),
-            Timeline = status?.Timeline ?? default,
+            Timeline = status?.Timeline ?? data?.Timeline ?? default,
             WriteLsn = status is { InRecovery: false } ? status.WriteLsn : default,
             ReceiveLsn = status is { InRecovery: true } ? status.ReceiveLsn ?? default : default,
             ReplayLsn = status is { InRecovery: true } ? status.ReplayLsn ?? default : default,

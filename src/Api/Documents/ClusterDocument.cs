@@ -57,7 +57,7 @@ internal static class ClusterDocument
             writer.Key("host").Text(report.Host);
             if (report.Port != 0) writer.Key("port").Number(report.Port);
         }
-        if (report.Timeline.IsKnown) writer.Key("timeline").Number(report.Timeline.Value);
+        if (report.State == PostgresState.Running && report.Timeline.IsKnown) writer.Key("timeline").Number(report.Timeline.Value);
         if (report.PendingRestartJson.Length > 0)
         {
             writer.Key("pending_restart").Boolean(true);

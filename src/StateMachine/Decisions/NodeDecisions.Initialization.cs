@@ -15,7 +15,10 @@ public static partial class NodeDecisions
         {
             if (member.Name == view.Self || member.Report.SystemIdentifier == 0) continue;
             if (!hasData) return Decision.Wait("init.adopt-other", $"{member.Name} has data to adopt");
-            bool otherIsBetter = view.Data is PresentData { IsStandby: true } && member.Report.Role == PostgresRole.Primary;
+            // Of one system the newest timeline is adopted, whoever has it: no other claim would be accepted.
+            bool isNewer = view.Report.SystemIdentifier == member.Report.SystemIdentifier && view.Report.Timeline > member.Report.Timeline;
+            bool otherIsBetter = view.Data is PresentData { IsStandby: true } && !isNewer
+                && member is { Presence: MemberPresence.Alive, Report.Role: PostgresRole.Primary };
             if (otherIsBetter) return Decision.Wait("init.adopt-other", $"{member.Name} has the data of a primary to adopt");
         }
         return Decision.Do("init.claim", hasData ? "existing data is adopted" : "no cluster exists yet",

@@ -44,7 +44,7 @@ public sealed record MemberReport
     public PostgresState State { get; init; }
     /// <summary>Role of PostgreSQL.</summary>
     public PostgresRole Role { get; init; }
-    /// <summary>Timeline; unknown when it is not running.</summary>
+    /// <summary>Timeline it runs on; that of its control file when it does not run, and unknown without data.</summary>
     public TimelineId Timeline { get; init; }
     /// <summary>Write position of a primary.</summary>
     public Lsn WriteLsn { get; init; }
