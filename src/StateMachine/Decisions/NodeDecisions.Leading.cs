@@ -123,8 +123,9 @@ public static partial class NodeDecisions
     private static Decision WhenLedAndStopped(NodeView view, Led led)
     {
         FailoverRequest? request = view.State.Failover;
-        bool handover = request is not null && request.IsDue(view.UnixNowMs) && view.Data is PresentData { ShutDownCleanly: true, IsStandby: false };
-        if (handover && SwitchoverRules.Choose(view.State, view.Self, request!, led.Promotion.Timeline, false).Candidate is { } candidate)
+        bool handover = request is not null && request.IsDue(view.UnixNowMs) && view.Data is PresentData { IsStandby: false };
+        if (handover && SwitchoverRules.Choose(view.State, view.Self, request!, led.Promotion.Timeline, false).Candidate is { } candidate
+            && (view.Data is PresentData { ShutDownCleanly: true } || WasKilledInItsStop(view, candidate)))
         {
             VacancyReason why = request!.Kind == FailoverKind.Failover ? VacancyReason.Failover : VacancyReason.Switchover;
             return Release(view, led.Lease, why, $"{(why == VacancyReason.Failover ? "failover" : "switchover")} from {view.Self} to {candidate}", candidate);
@@ -142,6 +143,18 @@ public static partial class NodeDecisions
         if (view.State.Settings.PrimaryStartTimeoutMs == 0 && !stoppedHere && SwitchoverRules.IsFailoverPossible(view.State, view.Self, led.Promotion.Timeline))
             return Release(view, led.Lease, VacancyReason.StartFailed, "PostgreSQL stopped by itself and primary_start_timeout is 0: another node takes over");
         return Decision.Do("leader.restart-in-place", "PostgreSQL stopped by itself; it is started again under the same lease", new RunAction(new StartPrimaryAction(led.Lease.Epoch)));
+    }
+
+    /// <summary>
+    /// <c>primary_stop_timeout</c>: a primary that was killed in the middle of its stop leaves its leadership all the same to a standby of the
+    /// synchronous set, which has everything that was acknowledged. To any other it does not: it is started again.
+    /// </summary>
+    private static bool WasKilledInItsStop(NodeView view, NodeName candidate)
+    {
+        ClusterState state = view.State;
+        return view.LastAction is { Kind: ActionKind.Stop, Succeeded: false } last && last.Context == ContextOf(state)
+            && state.Settings is { PrimaryStopTimeoutMs: > 0, SynchronousMode: not SynchronousMode.Off }
+            && state.Sync.Leader == view.Self && state.Members.TryGetValue(candidate, out Member? member) && state.Sync.Contains(candidate, member.Report.Incarnation);
     }
 
     /// <summary>

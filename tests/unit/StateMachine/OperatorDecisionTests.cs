@@ -312,4 +312,26 @@ public sealed class OperatorDecisionTests
         if (pause) view = view with { Lease = view.Lease! with { Unbounded = true } };
         Assert.Equal(rule, NodeDecisions.Decide(view with { UnixNowMs = Noon + lateMs }).Rule);
     }
+
+    [Theory]
+    [InlineData("""{"synchronous_mode":true,"primary_stop_timeout":5}""", "b", "lease.release")]
+    [InlineData("""{"synchronous_mode":true,"primary_stop_timeout":5}""", "c", "switchover.stop-failed")]
+    [InlineData("""{"synchronous_mode":true,"primary_stop_timeout":5}""", null, "switchover.stop-failed")]
+    [InlineData("""{"synchronous_mode":true}""", "b", "switchover.stop-failed")]
+    public void A_primary_killed_in_its_stop_hands_over_to_a_synchronous_standby_only(string config, string? synchronous, string rule)
+    {
+        TestCluster cluster = Cluster(config);
+        cluster.Accept(new TouchMember(B, TestCluster.Report("b") with { ReplicationState = "streaming", ReceiveLsn = new(1000) }));
+        if (synchronous is not null) cluster.Accept(cluster.Sync(0, synchronous));
+        cluster.Accept(new RequestFailover(FailoverKind.Failover, null, B, null, null));
+        Decision decision = NodeDecisions.Decide(Leader(cluster) with
+        {
+            Server = new ServerStopped(),
+            MayBeWritable = false,
+            LastAction = new(ActionKind.Stop, false, "it did not stop within 5 s and was killed", Now, NodeDecisions.ContextOf(cluster.State)),
+        });
+        Assert.Equal(rule, decision.Rule);
+        // Without a clean stop nobody knows where its WAL ended.
+        if (decision.Effects[0] is Propose { Command: ReleaseLeader release }) Assert.Equal((default, B), (release.ShutdownLsn, release.Candidate));
+    }
 }

@@ -113,6 +113,14 @@ internal sealed class TestNode(TestCluster cluster, string name, bool witness)
 
     public Task<ApiAnswer> GetAsync(string path) => Rest.SendAsync(HttpMethod.Get, ApiUrl + path);
 
+    /// <summary>Number of the newest event.</summary>
+    public async Task<long> LastEventAsync() => (long)(await GetAsync("/events?limit=0")).Json!["last_id"]!;
+
+    /// <summary>Unix milliseconds, by the clock of who proposed it, of the first event of a type after another that fulfils a condition.</summary>
+    public async Task<long> EventTimeAsync(long since, string type, Func<JsonNode, bool>? condition = null) => (long)(await Wait.ForAsync($"an event {type}", async () =>
+        ((await GetAsync($"/events?since={since}&limit=1000")).Json?["events"] as JsonArray)?
+            .FirstOrDefault(record => (string?)record!["event"]!["type"] == type && condition?.Invoke(record["event"]!) != false)))["unix_ms"]!;
+
     public async Task<bool> IsPrimaryAsync() => (await GetAsync("/primary")).Status == 200;
 
     public async Task<bool> StreamsAsync() =>
