@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Patroni.Raft.IntegrationTests.Cluster.Harness;
 using Xunit;
 
@@ -14,10 +15,17 @@ public sealed class CrashTests
         await using Writer writer = await Writer.StartAsync(cluster);
         TestNode old = await cluster.PrimaryAsync();
         string epoch = await cluster.EpochAsync();
+        // Nobody stands before a loop_wait has shown that no more WAL arrives.
+        Assert.Equal(200, (await cluster.PatchConfigAsync(new JsonObject { ["primary_race_backoff"] = 4 })).Status);
+        long events = await old.LastEventAsync();
 
         old.Crash();
         await Wait.UntilAsync("another primary", async () => await cluster.PrimaryAsync() != old);
         Assert.NotEqual(epoch, await cluster.EpochAsync());
+        TestNode leader = await cluster.PrimaryAsync();
+        Assert.InRange(await leader.EventTimeAsync(events, "node_stood") - await leader.EventTimeAsync(events, "vacancy_opened"), 950, 30_000);
+        JsonNode change = ((JsonArray)(await leader.GetAsync("/history")).Json!)[^1]!;
+        Assert.Equal((1, leader.Name), ((int)change[0]!, (string?)change[4]));
 
         old.Start();
         await cluster.WholeAsync();
