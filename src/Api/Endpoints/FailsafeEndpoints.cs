@@ -23,7 +23,7 @@ internal static class FailsafeEndpoints
         routes.MapGet("/failsafe", (RequestDelegate)(context => api.View.State.Settings.FailsafeMode
             ? Reply.Json(context, 200, Json.PythonJsonWriter.ToBytes(api.View.State, StateDocument.WriteFailsafe))
             : Reply.Text(context, 502, Disabled)));
-        routes.MapJoin(access, "POST", "/failsafe", context => Answer(context, api));
+        routes.MapNodeOrUnsafe(access, "POST", "/failsafe", context => Answer(context, api));
     }
 
     private static async Task Answer(HttpContext context, ApiContext api)

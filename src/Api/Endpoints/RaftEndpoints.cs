@@ -19,11 +19,11 @@ internal static class RaftEndpoints
     public static void MapRaft(this IEndpointRouteBuilder routes, ApiContext api, AccessControl access)
     {
         routes.MapNode(access, "GET", "/raft/identity", context => Identity(context, api));
-        routes.MapGet("/raft/members", (RequestDelegate)(context => Reply.Json(context, 200, PythonJsonWriter.ToBytes(api.Node, WriteMembers))));
-        routes.MapRaftChange(access, "POST", "/raft/members", context => Add(context, api));
-        routes.MapRaftChange(access, "DELETE", "/raft/members/{**member}", context => Remove(context, api));
-        routes.MapRaftChange(access, "POST", "/raft/transfer", context => Transfer(context, api));
-        routes.MapRaftChange(access, "POST", "/raft/expire", context => Expire(context, api));
+        routes.MapRaftGroup(access, "GET", "/raft/members", context => Reply.Json(context, 200, PythonJsonWriter.ToBytes(api.Node, WriteMembers)));
+        routes.MapRaftGroup(access, "POST", "/raft/members", context => Add(context, api));
+        routes.MapRaftGroup(access, "DELETE", "/raft/members/{**member}", context => Remove(context, api));
+        routes.MapRaftGroup(access, "POST", "/raft/transfer", context => Transfer(context, api));
+        routes.MapRaftGroup(access, "POST", "/raft/expire", context => Expire(context, api));
     }
 
     private static Task Identity(HttpContext context, ApiContext api) => Reply.Json(context, 200, PythonJsonWriter.ToBytes(api.Node.RaftIdentity, static (writer, identity) =>

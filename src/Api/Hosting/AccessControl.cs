@@ -13,7 +13,7 @@ internal sealed class AccessControl
 {
     private const string Realm = "Basic realm=\"Patroni\"";
     private const string RaftNeedsSecret =
-        "a change of the Raft group needs the cluster's secret (raft.password; the command line takes it from the file given with -c), a client certificate, or restapi.authentication";
+        "the Raft group is open to holders of the cluster's secret (raft.password; the command line takes it from the file given with -c), of a client certificate, or of the user of restapi.authentication";
     private const string NodeRealm = "Bearer realm=\"Patroni.Raft node\"";
 
     private readonly ApiContext api;
@@ -46,14 +46,14 @@ internal sealed class AccessControl
         : next(context);
 
     /// <summary>Lets nodes that know the cluster's secret through, and operators.</summary>
-    public RequestDelegate ForJoining(RequestDelegate next)
+    public RequestDelegate ForNodesAndOperators(RequestDelegate next)
     {
         RequestDelegate operators = ForOperators(next);
         return context => HasNodeToken(context) ? next(context) : operators(context);
     }
 
     /// <summary>
-    /// Lets holders of the cluster's secret change the Raft group, and operators who prove themselves with a certificate or the configured user.
+    /// Lets holders of the cluster's secret see and change the Raft group, and operators who prove themselves with a certificate or the configured user.
     /// An API that asks its operators for neither is open to whoever reaches it, and a group of voters must not be: then only the secret counts or,
     /// where there is none, only this machine.
     /// </summary>
@@ -124,12 +124,12 @@ internal static class AccessControlRoutes
     public static void MapUnsafe(this IEndpointRouteBuilder routes, AccessControl access, string method, string path, RequestDelegate handler) =>
         routes.MapMethods(path, [method], access.ForOperators(handler));
 
-    /// <summary>A request of an operator, or of a node of this cluster.</summary>
-    public static void MapJoin(this IEndpointRouteBuilder routes, AccessControl access, string method, string path, RequestDelegate handler) =>
-        routes.MapMethods(path, [method], access.ForJoining(handler));
+    /// <summary>A request of a node of this cluster, or of an operator.</summary>
+    public static void MapNodeOrUnsafe(this IEndpointRouteBuilder routes, AccessControl access, string method, string path, RequestDelegate handler) =>
+        routes.MapMethods(path, [method], access.ForNodesAndOperators(handler));
 
-    /// <summary>A request that changes the Raft group.</summary>
-    public static void MapRaftChange(this IEndpointRouteBuilder routes, AccessControl access, string method, string path, RequestDelegate handler) =>
+    /// <summary>A request about the Raft group.</summary>
+    public static void MapRaftGroup(this IEndpointRouteBuilder routes, AccessControl access, string method, string path, RequestDelegate handler) =>
         routes.MapMethods(path, [method], access.ForRaft(handler));
 
     /// <summary>A request of another node of this cluster.</summary>

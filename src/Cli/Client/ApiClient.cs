@@ -248,7 +248,7 @@ public sealed class ApiClient : IDisposable
         limit.CancelAfter(timeout);
         using var request = new HttpRequestMessage(method, new Uri(node, path));
         request.Content = body is null ? null : new StringContent(SettingJson.Write(body), Encoding.UTF8, "application/json");
-        request.Headers.Authorization = _credentials ?? TokenFor(method, path);
+        request.Headers.Authorization = _credentials ?? TokenFor(path);
         if (ifMatch is not null)
         {
             request.Headers.TryAddWithoutValidation("If-Match", ifMatch);
@@ -266,8 +266,8 @@ public sealed class ApiClient : IDisposable
         }
     }
 
-    private AuthenticationHeaderValue? TokenFor(HttpMethod method, string path) =>
-        method != HttpMethod.Get && path.StartsWith("/raft/", StringComparison.Ordinal) && NodeToken?.Value is { } token ? new("Bearer", token) : null;
+    private AuthenticationHeaderValue? TokenFor(string path) =>
+        path.StartsWith("/raft/", StringComparison.Ordinal) && NodeToken?.Value is { } token ? new("Bearer", token) : null;
 
     private static HttpRequestException Refused(HttpResponseMessage answer, string path)
     {

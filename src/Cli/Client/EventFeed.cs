@@ -59,9 +59,8 @@ public sealed class EventFeed(ApiClient api, Action<EventRecord> happened, Actio
 
     private async Task LearnAsync(Uri node, CancellationToken stop)
     {
-        var answer = await api.TryGetAsync(node, "/raft/members", stop).ConfigureAwait(false) ?? throw new HttpRequestException("no connection");
-        var members = (answer.Json as SettingMap)?["members"] as SettingList;
-        api.Learn(members?.Items.OfType<SettingMap>().Select(m => Uri.TryCreate(SettingReader.Text(m["api_url"]), UriKind.Absolute, out var url) ? new Uri(url.GetLeftPart(UriPartial.Authority)) : null).OfType<Uri>() ?? []);
+        var answer = await api.TryGetAsync(node, "/state", stop).ConfigureAwait(false) ?? throw new HttpRequestException("no connection");
+        if (answer.Json is SettingMap document) api.Learn(GroupSurvey.MembersIn(document).Select(member => member.Api).OfType<Uri>());
     }
 
     /// <summary>Follows one node until it ends, hangs, or another one is ahead of it.</summary>

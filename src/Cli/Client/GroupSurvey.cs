@@ -13,13 +13,14 @@ public sealed record GroupSurvey(ImmutableArray<SurveyedVoter> Voters, Uri? Best
     public static async Task<GroupSurvey> TakeAsync(ApiClient api, CancellationToken stop)
     {
         var answer = await api.GetAsync("/raft/members", stop).ConfigureAwait(false);
+        // The list itself is for holders of the cluster's secret; who they are stands in the state, too.
+        if (answer.Status is 401 or 403) answer = await api.GetAsync("/state", stop).ConfigureAwait(false);
         if (answer.Json is not SettingMap document || !answer.IsSuccess)
         {
-            throw new CliException($"the node answered GET /raft/members with {answer.Status}: {answer.Body.Trim()}");
+            throw new CliException($"the node answered the question for its group with {answer.Status}: {answer.Body.Trim()}");
         }
 
-        var members = (document["members"] as SettingList)?.Items.OfType<SettingMap>().ToList() ?? [];
-        var voters = await Task.WhenAll(members.Select(member => AskAsync(api, member, stop))).ConfigureAwait(false);
+        var voters = await Task.WhenAll(MembersIn(document).Select(member => AskAsync(api, member, stop))).ConfigureAwait(false);
         api.Learn(voters.Select(voter => voter.Api).OfType<Uri>());
         var best = voters.Where(voter => voter.Status is not null).MaxBy(voter => voter.AppliedIndex);
         return new([.. voters.OrderBy(voter => voter.Name, StringComparer.Ordinal)], best?.Api);
@@ -28,12 +29,23 @@ public sealed record GroupSurvey(ImmutableArray<SurveyedVoter> Voters, Uri? Best
     /// <summary>The voters in the terms of <see cref="Situations"/>.</summary>
     public ImmutableArray<VoterHealth> Health => [.. Voters.Select(voter => new VoterHealth(voter.Name, voter.Status is not null, voter.SeesLeader))];
 
-    private static async Task<SurveyedVoter> AskAsync(ApiClient api, SettingMap member, CancellationToken stop)
+    /// <summary>The members that <c>GET /raft/members</c> or <c>GET /state</c> tells of; their status is not known yet.</summary>
+    internal static IEnumerable<SurveyedVoter> MembersIn(SettingMap document) => document["peers"] is SettingMap peers
+        ? peers.Entries.Select(entry => entry.Value is SettingMap peer ? Member(peer, entry.Key, "raft_address", SettingReader.Text(peer["kind"]) != "witness") : null).OfType<SurveyedVoter>()
+        : (document["members"] as SettingList)?.Items.OfType<SettingMap>().Select(member =>
+            Member(member, SettingReader.Text(member["name"]) ?? "", "address", SettingReader.Boolean(member["data"]) != false)) ?? [];
+
+    private static SurveyedVoter Member(SettingMap of, string name, string addressKey, bool hasData)
     {
-        string address = SettingReader.Text(member["address"]) ?? "", name = SettingReader.Text(member["name"]) ?? "";
-        Uri? url = Uri.TryCreate(SettingReader.Text(member["api_url"]), UriKind.Absolute, out var parsed) ? new Uri(parsed.GetLeftPart(UriPartial.Authority)) : null;
-        var answer = url is null ? null : await api.TryGetAsync(url, "/patroni", stop).ConfigureAwait(false);
-        return new(name.Length > 0 ? name : address, address, url, SettingReader.Boolean(member["data"]) != false, (answer?.Json as SettingMap)?["raft"] as SettingMap);
+        var address = SettingReader.Text(of[addressKey]) ?? "";
+        var api = Uri.TryCreate(SettingReader.Text(of["api_url"]), UriKind.Absolute, out var url) ? new Uri(url.GetLeftPart(UriPartial.Authority)) : null;
+        return new(name.Length > 0 ? name : address, address, api, hasData, null);
+    }
+
+    private static async Task<SurveyedVoter> AskAsync(ApiClient api, SurveyedVoter member, CancellationToken stop)
+    {
+        var answer = member.Api is null ? null : await api.TryGetAsync(member.Api, "/patroni", stop).ConfigureAwait(false);
+        return member with { Status = (answer?.Json as SettingMap)?["raft"] as SettingMap };
     }
 }
 

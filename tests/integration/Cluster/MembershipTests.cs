@@ -52,7 +52,7 @@ public sealed class MembershipTests
     });
 
     private static async Task<JsonArray> MembersAsync(TestCluster cluster) =>
-        (JsonArray)(await Wait.ForAsync("the members", async () => (await cluster.Nodes[0].GetAsync("/raft/members")).Json?["members"]));
+        (JsonArray)(await Wait.ForAsync("the members", async () => (await Rest.SendAsync(HttpMethod.Get, cluster.Nodes[0].ApiUrl + "/raft/members", token: TestCluster.Token)).Json?["members"]));
 
     private static async Task<string[]> VotersAsync(TestCluster cluster) => [.. (await MembersAsync(cluster)).Select(member => member!["address"]!.ToString())];
 }

@@ -74,6 +74,14 @@ public sealed class ExplainTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Explain_needs_no_secret_of_the_cluster()
+    {
+        _api.Answers["GET /raft/members"] = (401, "the Raft group is open to holders of the cluster's secret");
+        _api.Answers["GET /state"] = (200, _api.Answers["GET /state"].Body.Replace("http://node1:8008", "URL").Replace("http://node2:8008", "URL"));
+        Assert.StartsWith("Now: node1 leads under epoch 1.17, primary on timeline 2\n", await Run("explain"));
+    }
+
+    [Fact]
     public async Task Explain_as_JSON_has_the_numbers()
     {
         using var json = JsonDocument.Parse(await Run("explain -f json"));

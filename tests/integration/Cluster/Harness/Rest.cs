@@ -31,9 +31,10 @@ internal static class Rest
         Timeout = Timeout.InfiniteTimeSpan,
     };
 
-    public static async Task<ApiAnswer> SendAsync(HttpMethod method, string url, JsonNode? body = null, int seconds = 10)
+    public static async Task<ApiAnswer> SendAsync(HttpMethod method, string url, JsonNode? body = null, int seconds = 10, string? token = null)
     {
         using var request = new HttpRequestMessage(method, url);
+        if (token is not null) request.Headers.Authorization = new("Bearer", token);
         if (body is not null) request.Content = new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json");
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(seconds));
         try
