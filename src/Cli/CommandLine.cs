@@ -35,7 +35,7 @@ public static class CommandLine
         }
         catch (CliException e)
         {
-            terminal.Error.WriteLine(e.Message == "Aborted!" ? e.Message : "Error: " + e.Message);
+            terminal.Error.WriteLine(e is CliAbortedException ? e.Message : "Error: " + e.Message);
             return e.ExitCode;
         }
     }

@@ -119,7 +119,7 @@ public sealed class Terminal(TextReader input, TextWriter output, TextWriter err
         }
 
         Output.WriteLine();
-        throw new CliException("Aborted!");
+        throw new CliAbortedException();
     }
 
     // Ctrl-C at a question ends like the end of the input does.
@@ -146,7 +146,7 @@ public sealed class Terminal(TextReader input, TextWriter output, TextWriter err
                     break;
                 case ConsoleKey.D when key.Modifiers == ConsoleModifiers.Control && text.Length == 0:
                     Output.WriteLine();
-                    throw new CliException("Aborted!");
+                    throw new CliAbortedException();
                 default:
                     text += key.KeyChar >= ' ' ? key.KeyChar : "";
                     break;

@@ -50,7 +50,7 @@ public static class LocalConfigurationSchema
         Of("format", SettingType.Any, "Form of a line, with Python's field names.", "%(asctime)s %(levelname)s: %(message)s", Local, null),
         Of("dateformat", SettingType.Text, "Form of times, with strftime's letters.", "", Local, null),
         UserMap("static_fields", "Fields added to every JSON line.", Local, null),
-        Ranged("max_queue_size", SettingType.Integer, "Lines kept while the target is slow.", 1, null, "1000", Local, null),
+        Ranged("max_queue_size", SettingType.Integer, "Lines kept while the target is slow; more are lost, and counted in the status.", 1, 10_000_000, "1000", Local),
         Of("dir", SettingType.Text, "Directory for log files; standard error when absent.", "", Local),
         Ranged("file_num", SettingType.Integer, "Log files kept.", 0, 10_000, "4", Local),
         Ranged("file_size", SettingType.Bytes, "Size at which a new log file begins.", 1, null, "25000000", Local),

@@ -86,6 +86,9 @@ public sealed record LogSettings
     /// <summary>Size at which a new file begins.</summary>
     public required long FileSizeBytes { get; init; }
 
+    /// <summary>Lines kept while the target is slow; more are lost.</summary>
+    public required int QueueSize { get; init; }
+
     /// <summary>Levels of single loggers as written.</summary>
     public required ImmutableSortedDictionary<string, string> Loggers { get; init; }
 }

@@ -75,6 +75,7 @@ internal static class NodeConfigurationReader
         Directory = FilePath(log, "dir", baseDirectory),
         FileCount = (int)(SettingReader.Integer(log["file_num"]) ?? 4),
         FileSizeBytes = SettingReader.Bytes(log["file_size"]) ?? 25_000_000,
+        QueueSize = (int)(SettingReader.Integer(log["max_queue_size"]) ?? 1000),
         Loggers = Texts(log.Section("loggers")),
     };
 

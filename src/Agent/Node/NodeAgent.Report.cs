@@ -130,6 +130,7 @@ public sealed partial class NodeAgent
             Job = job,
             Raft = RaftViews.Of(figures),
             Upstream = (view.Server as StandbyServer)?.Upstream,
+            Log = LogBacklog?.Invoke() ?? default,
         };
         if (view.Report.Role != lastRole)
         {

@@ -84,6 +84,9 @@ public sealed partial class NodeAgent : INode, IAsyncDisposable
     /// <inheritdoc/>
     public NodeSnapshot Snapshot => snapshot;
 
+    /// <summary>Tells what the log's target has not taken yet.</summary>
+    public Func<LogBacklog>? LogBacklog { get; init; }
+
     /// <inheritdoc/>
     public event Action<TimeSpan>? Committed
     {

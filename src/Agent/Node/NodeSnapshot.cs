@@ -40,6 +40,8 @@ public sealed record NodeSnapshot
     public NodeName? Upstream { get; init; }
     /// <summary>Whether this process is a witness (no PostgreSQL).</summary>
     public bool IsWitness { get; init; }
+    /// <summary>What the log's target has not taken yet.</summary>
+    public LogBacklog Log { get; init; }
 
     /// <summary>
     /// Whether this node may answer as leader: it holds the lease in force, renewed it itself, and the deadline is not reached.
@@ -52,6 +54,15 @@ public sealed record NodeSnapshot
     /// <param name="nowMs">CLOCK_BOOTTIME milliseconds at the request.</param>
     public bool IsPrimary(long nowMs) =>
         HoldsLease(nowMs) && State.Leadership is Led && Report is { Role: PostgresRole.Primary, State: PostgresState.Running };
+}
+
+/// <summary>Lines of the log on their way.</summary>
+/// <param name="Queued">Lines that wait for the target.</param>
+/// <param name="Lost">Lines that did not fit and are lost, since the start of this process.</param>
+public readonly record struct LogBacklog(int Queued, long Lost)
+{
+    /// <summary>From more than this on the target is slow (Patroni's log.py, NORMAL_LOG_QUEUE_SIZE).</summary>
+    public const int Normal = 2;
 }
 
 /// <summary>Figures of the Raft group.</summary>

@@ -48,6 +48,9 @@ public sealed partial class WitnessAgent : INode, IAsyncDisposable
     /// <inheritdoc/>
     public NodeSnapshot Snapshot => snapshot;
 
+    /// <summary>Tells what the log's target has not taken yet.</summary>
+    public Func<LogBacklog>? LogBacklog { get; init; }
+
     /// <inheritdoc/>
     public event Action<TimeSpan>? Committed
     {
@@ -170,6 +173,7 @@ public sealed partial class WitnessAgent : INode, IAsyncDisposable
         Raft = RaftViews.Of(raft.GetStatus()),
         IsWitness = true,
         FailsafeIsActive = promises.Current(cluster.Current.State, BootClock.NowMs) is not null,
+        Log = LogBacklog?.Invoke() ?? default,
     };
 
     private static Task<OperationResult> NoPostgres() => Task.FromResult(new OperationResult(false, "a witness has no PostgreSQL"));

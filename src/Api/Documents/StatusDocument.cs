@@ -35,6 +35,11 @@ internal static class StatusDocument
             writer.Key("pending_restart_reason").Raw(snapshot.Report.PendingRestartJson);
         }
         if (snapshot.Report.WatchdogFailed) writer.Key("watchdog_failed").Boolean(true);
+        if (snapshot.Log.Queued > LogBacklog.Normal)
+        {
+            writer.Key("logger_queue_size").Number(snapshot.Log.Queued);
+            if (snapshot.Log.Lost > 0) writer.Key("logger_records_lost").Number(snapshot.Log.Lost);
+        }
         writer.Key("patroni").BeginObject();
         writer.Key("version").Text(Version(snapshot.Report));
         writer.Key("scope").Text(snapshot.Scope);

@@ -20,7 +20,8 @@ public static class NodeHost
     {
         NodeConfiguration node = configuration.Current;
         using var trim = new MemoryTrim();
-        using ILoggerFactory loggers = NodeLogging.Create(node.Log, node.Name);
+        (ILoggerFactory loggers, Func<LogBacklog> backlog) = NodeLogging.Create(node.Log, node.Name);
+        using ILoggerFactory lastWords = loggers;
         (RaftOptions? options, ConfigurationProblem? problem) = AgentSettings.ForRaft(node);
         if (options is null) throw new CliException($"{problem}");
         options = options with { Metadata = ImmutableDictionary<string, string>.Empty.Add("name", node.Name.Value).Add("api_url", node.RestApi.Url) };
@@ -31,8 +32,8 @@ public static class NodeHost
             try
             {
                 return node.IsWitness
-                    ? await RunWitnessAsync(configuration, cluster, raft, signals, loggers).ConfigureAwait(false)
-                    : await RunDataAsync(configuration, cluster, raft, signals, loggers).ConfigureAwait(false);
+                    ? await RunWitnessAsync(configuration, cluster, raft, signals, loggers, backlog).ConfigureAwait(false)
+                    : await RunDataAsync(configuration, cluster, raft, signals, loggers, backlog).ConfigureAwait(false);
             }
             finally
             {
@@ -55,9 +56,9 @@ public static class NodeHost
     }
 
     private static async Task<int> RunDataAsync(
-        ConfigurationStore configuration, ReplicatedCluster cluster, RaftNode raft, NodeSignals signals, ILoggerFactory loggers)
+        ConfigurationStore configuration, ReplicatedCluster cluster, RaftNode raft, NodeSignals signals, ILoggerFactory loggers, Func<LogBacklog> backlog)
     {
-        await using var agent = new NodeAgent(configuration, cluster, raft, GuardCommand.ThisProgram(), loggers);
+        await using var agent = new NodeAgent(configuration, cluster, raft, GuardCommand.ThisProgram(), loggers) { LogBacklog = backlog };
         await using ApiHost api = await ApiHost.StartAsync(agent, () => ApiSettings.Of(configuration.Current), loggers, signals.Stop).ConfigureAwait(false);
         signals.ReloadRequested += () => Reload(agent, api, loggers);
         using CancellationTokenRegistration stop = signals.Stop.Register(agent.RequestShutdown);
@@ -65,9 +66,9 @@ public static class NodeHost
     }
 
     private static async Task<int> RunWitnessAsync(
-        ConfigurationStore configuration, ReplicatedCluster cluster, RaftNode raft, NodeSignals signals, ILoggerFactory loggers)
+        ConfigurationStore configuration, ReplicatedCluster cluster, RaftNode raft, NodeSignals signals, ILoggerFactory loggers, Func<LogBacklog> backlog)
     {
-        await using var witness = new WitnessAgent(configuration, cluster, raft, loggers);
+        await using var witness = new WitnessAgent(configuration, cluster, raft, loggers) { LogBacklog = backlog };
         await using ApiHost api = await ApiHost.StartAsync(witness, () => ApiSettings.Of(configuration.Current), loggers, signals.Stop).ConfigureAwait(false);
         signals.ReloadRequested += () => Reload(witness, api, loggers);
         using CancellationTokenRegistration stop = signals.Stop.Register(witness.RequestShutdown);

@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Patroni.Raft.Agent.Configuration;
+using Patroni.Raft.Agent.Node;
 using Patroni.Raft.StateMachine;
 
 namespace Patroni.Raft.Cli.Node;
@@ -13,14 +14,23 @@ namespace Patroni.Raft.Cli.Node;
 /// </summary>
 internal static partial class NodeLogging
 {
-    public static ILoggerFactory Create(LogSettings settings, NodeName node) => LoggerFactory.Create(builder =>
+    private static readonly TimeSpan LastWords = TimeSpan.FromSeconds(2);
+
+    /// <summary>The loggers, and what their target has not taken yet. The end of the factory waits for its last lines, but not for ever.</summary>
+    public static (ILoggerFactory Loggers, Func<LogBacklog> Backlog) Create(LogSettings settings, NodeName node)
+    {
+        var logs = new LineLogs(settings, node);
+        return (Factory(settings, logs), () => logs.Backlog);
+    }
+
+    private static ILoggerFactory Factory(LogSettings settings, LineLogs logs) => LoggerFactory.Create(builder =>
     {
         builder.SetMinimumLevel(settings.Level);
         // The consensus library reports every missed heartbeat; src/Raft says what matters.
         builder.AddFilter("DotNext", LogLevel.Error).AddFilter("Microsoft", LogLevel.Warning).AddFilter("Npgsql", LogLevel.Error);
         foreach ((string category, string level) in settings.Loggers)
             if (Enum.TryParse(level, true, out LogLevel parsed)) builder.AddFilter(category, parsed);
-        builder.AddProvider(new LineLogs(settings, node));
+        builder.AddProvider(logs);
     });
 
     [LoggerMessage(Level = LogLevel.Information, Message = "The configuration was read again")]
@@ -29,32 +39,50 @@ internal static partial class NodeLogging
     [LoggerMessage(Level = LogLevel.Error, Message = "The configuration was not read again: {Reason}")]
     public static partial void NotReloaded(ILogger logger, string reason);
 
-    private sealed class LineLogs(LogSettings settings, NodeName node) : ILoggerProvider
+    private sealed class LineLogs : ILoggerProvider
     {
-        private readonly Lock gate = new();
+        private readonly LogSettings settings;
+        private readonly NodeName node;
+        private readonly LogQueue queue;
         private StreamWriter? file;
+
+        public LineLogs(LogSettings settings, NodeName node)
+        {
+            this.settings = settings;
+            this.node = node;
+            queue = new(WriteLine, settings.QueueSize, LastWords);
+        }
+
+        public LogBacklog Backlog => queue.Backlog;
 
         public ILogger CreateLogger(string categoryName) => new LineLog(this, categoryName.StartsWith("Patroni.Raft.", StringComparison.Ordinal)
             ? categoryName[(categoryName.LastIndexOf('.') + 1)..].ToLowerInvariant()
             : categoryName);
 
-        public void Dispose() => file?.Dispose();
+        // The file is left to the writer, which may still hang on it; every line was flushed.
+        public void Dispose() => queue.Dispose();
 
-        public void Write(LogLevel level, string source, string message, Exception? error)
+        public void Write(LogLevel level, string source, string message, Exception? error) =>
+            queue.Add(settings.Json ? Json(level, source, message, error) : Plain(level, source, message, error));
+
+        private void WriteLine(string line)
         {
-            string line = settings.Json ? Json(level, source, message, error) : Plain(level, source, message, error);
-            lock (gate)
+            try
             {
+                TextWriter target = Target();
+                target.WriteLine(line);
+                target.Flush();
+            }
+            catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+            {
+                // A full log disk must not stop the agent.
                 try
                 {
-                    TextWriter target = Target();
-                    target.WriteLine(line);
-                    target.Flush();
-                }
-                catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-                {
-                    // A full log disk must not stop the agent.
                     Console.Error.WriteLine(line);
+                }
+                catch (IOException)
+                {
+                    // Nobody is left to tell.
                 }
             }
         }

@@ -84,7 +84,7 @@ internal static class MemberSelection
             {
                 await action(member).ConfigureAwait(false);
             }
-            catch (CliException e) when (e.Message != "Aborted!")
+            catch (CliException e) when (e is not CliAbortedException)
             {
                 terminal.Output.WriteLine($"Failed: {name} for member {member}, {e.Message}");
                 failed++;

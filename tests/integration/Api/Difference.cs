@@ -38,6 +38,7 @@ internal sealed record Difference(string Id, Regex? Recordings = null, Regex? Fi
         new("invalid-config"),
         new("config-order"),
         new("reload-refused"),
+        new("listen-restart"),
         new("schedule-kept"),
         new("schedule-stale"),
         new("clone-progress"),
