@@ -7,6 +7,9 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Patroni.Raft.Api;
 using Patroni.Raft.Api.Hosting;
 using Patroni.Raft.StateMachine;
+using Patroni.Raft.Agent.Configuration;
+using Patroni.Raft.Agent.Failsafe;
+using Patroni.Raft.UnitTests.Configuration;
 using Xunit;
 
 namespace Patroni.Raft.UnitTests.Api;
@@ -193,6 +196,34 @@ public sealed class SecurityTests : IDisposable
         Assert.Equal(HttpStatusCode.OK, (await anonymous.GetAsync("/primary")).StatusCode);
         HttpResponseMessage refused = await anonymous.PatchAsync("/config", new StringContent("""{"loop_wait":2}"""));
         Assert.Equal((HttpStatusCode.Forbidden, "client certificate required"), (refused.StatusCode, await refused.Content.ReadAsStringAsync()));
+    }
+
+    /// <summary>A primary without quorum asks its standbys as <c>ctl</c> says, also where the API speaks to holders of a certificate only.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Promises_of_failsafe_mode_are_asked_for_with_the_certificate_of_ctl(bool hasCertificate)
+    {
+        using Authority authority = new();
+        ApiTls tls = WriteServer(authority, "localhost") with { VerifyClient = ClientVerification.Required };
+        InMemoryNode standby = RecordedCluster.Node(1);
+        Assert.True(standby.Do(new PatchConfig("""{"failsafe_mode":true}""", 0)).IsAccepted);
+        await using ApiHost host = await ApiHost.StartAsync(standby, ApiFixture.Options with { Tls = tls }, NullLoggerFactory.Instance);
+        using X509Certificate2 certificate = authority.Issue("node0", isServer: false);
+        string file = Path.Combine(directory.FullName, "node.pem");
+        File.WriteAllText(file, certificate.ExportCertificatePem() + "\n" + certificate.GetECDsaPrivateKey()!.ExportPkcs8PrivateKeyPem());
+        using var files = new ConfigurationFixture();
+        var request = new ConfigurationRequest
+        {
+            Path = files.Write(ConfigurationFixture.Minimal + $"ctl: {{ cacert: {tls.CaFile}{(hasCertificate ? $", certfile: {file}" : "")} }}\n"), BaseDirectory = files.Directory,
+        };
+        var configuration = new ConfigurationStore(request, ConfigurationLoader.Load(request).Configuration!);
+
+        using var client = new FailsafeClient(configuration, null, NullLogger.Instance);
+        LeaderLease lease = standby.Cluster.Lease;
+        var round = new FailsafeRound(new(lease.Holder, lease.Epoch, 7000), [(new("node1"), $"https://localhost:{host.Port}/patroni")], [], 5000);
+        Assert.Equal(hasCertificate, await client.AskAsync(round, "postgres://h:5432/postgres", [], CancellationToken.None));
+        Assert.Equal(hasCertificate, standby.Promise is not null);
     }
 
     [Fact]
