@@ -6,7 +6,8 @@ namespace Patroni.Raft.Cli.Client;
 
 /// <summary>
 /// Follows the event log over the deaths of nodes. Events are numbered without gaps and alike on every node, so the number of the last one
-/// is all that a new connection needs: nothing is lost and nothing comes twice.
+/// is all that a new connection needs: nothing is lost and nothing comes twice. A group that was formed anew counts on from what its survivor
+/// knew; its generation tells.
 /// </summary>
 /// <param name="api">The nodes.</param>
 /// <param name="happened">Called with every event, in order.</param>
@@ -17,6 +18,7 @@ public sealed class EventFeed(ApiClient api, Action<EventRecord> happened, Actio
     private static readonly TimeSpan Silence = TimeSpan.FromSeconds(25);
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
     private long last;
+    private long generation;
     private bool complained;
 
     /// <summary>Follows until it is stopped.</summary>
@@ -60,7 +62,25 @@ public sealed class EventFeed(ApiClient api, Action<EventRecord> happened, Actio
     private async Task LearnAsync(Uri node, CancellationToken stop)
     {
         var answer = await api.TryGetAsync(node, "/state", stop).ConfigureAwait(false) ?? throw new HttpRequestException("no connection");
-        if (answer.Json is SettingMap document) api.Learn(GroupSurvey.MembersIn(document).Select(member => member.Api).OfType<Uri>());
+        if (answer.Json is not SettingMap document) return;
+        api.Learn(GroupSurvey.MembersIn(document).Select(member => member.Api).OfType<Uri>());
+        var now = SettingReader.Integer(document["generation"]) ?? 0;
+        if (generation > 0 && now > generation) await BeginAgainAsync(node, stop).ConfigureAwait(false);
+        generation = Math.Max(generation, now);
+    }
+
+    /// <summary>What the lost group counted after its survivor's last event is counted again by the new one.</summary>
+    private async Task BeginAgainAsync(Uri node, CancellationToken stop)
+    {
+        var answer = await api.TryGetAsync(node, "/events", stop).ConfigureAwait(false) ?? throw new HttpRequestException("no connection");
+        var raised = ((answer.Json as SettingMap)?["events"] as SettingList)?.Items.OfType<SettingMap>()
+            .Where(record => record["event"] is SettingMap happened && SettingReader.Text(happened["type"]) == "generation_raised" && SettingReader.Integer(happened["generation"]) > generation)
+            .Select(record => SettingReader.Integer(record["id"])).FirstOrDefault(id => id is not null);
+        if (raised is { } first && first <= last)
+        {
+            notice($"the group was formed anew: its events count on from {first}, and those that were shown under {first} to {last} happened in the lost group");
+            last = first - 1;
+        }
     }
 
     /// <summary>Follows one node until it ends, hangs, or another one is ahead of it.</summary>
