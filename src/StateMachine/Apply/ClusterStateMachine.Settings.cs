@@ -128,6 +128,19 @@ public static partial class ClusterStateMachine
             return step.Reject(OutcomeCode.StaleVersion, $"The generation is {step.State.Generation} already.");
         step.State = step.State with { Generation = c.Generation };
         step.Record("cluster.generation", new GenerationRaised(c.Generation, Step.Brief(c.Reason)));
+        // Who stood may have been rewound or cloned since, in entries that are lost: everybody is asked again, in a vacancy that no old answer names.
+        if (step.State.Vacancy is { } vacancy)
+        {
+            step.Move(ClusterTrigger.Answer, new Vacant(vacancy with
+            {
+                Id = new(c.Generation, step.Index),
+                Stands = vacancy.Stands.Clear(),
+                Declines = vacancy.Declines.Clear(),
+                NewestAnswers = vacancy.NewestAnswers.Clear(),
+                LastAnswerIndex = 0,
+                LastFruitlessIndex = 0,
+            }));
+        }
         return step.Accept();
     }
 }

@@ -8,6 +8,7 @@ public static partial class NodeDecisions
     {
         LeaderLease lease = view.State.Lease!;
         if (view.Data is UnusableData unusable) return Decision.Wait("data.unusable", unusable.Reason);
+        if (lease.Epoch.Generation != view.State.Generation) return FollowFormerGeneration(view, lease);
         if (view.Data is PresentData && IsOutsideLineage(view))
             return CloneAnew(view, "its last promotion is not in the recorded lineage, and no tool can tell its history from the leader's");
         if (view.State.Leadership is not Led led)
@@ -48,6 +49,21 @@ public static partial class NodeDecisions
     /// </summary>
     private static bool StoppedByAgent(NodeView view) => view.LastAction
         is { Succeeded: true, Kind: ActionKind.Stop or ActionKind.Clone or ActionKind.Rewind } or { Succeeded: false, Kind: ActionKind.StartStandby };
+
+    /// <summary>
+    /// The log of a group that was formed anew may lack that another node led since, perhaps this one: nobody's data is judged by it, let alone replaced,
+    /// before an election found out who has what.
+    /// </summary>
+    private static Decision FollowFormerGeneration(NodeView view, LeaderLease lease)
+    {
+        string reason = $"epoch {lease.Epoch} of {lease.Holder} is of an earlier generation than {view.State.Generation} of the group; data is left as it is until an election decides who leads";
+        return view.Server switch
+        {
+            PrimaryServer when !view.State.Settings.Pause => Decision.Do("fence.no-lease", "PostgreSQL is primary and this node holds no lease", new Fence()),
+            StandbyServer { Upstream: not null } when !FailedHere(view, ActionKind.Follow) => Detach("follow.former-generation", reason),
+            _ => Decision.Wait("follow.former-generation", reason),
+        };
+    }
 
     /// <summary>
     /// The pause is over, and its holder cannot be asked to go back to a lease that ends. Its PostgreSQL may run and take writes for ever: no node can know, only people can.

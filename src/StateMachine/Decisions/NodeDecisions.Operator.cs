@@ -57,7 +57,7 @@ public static partial class NodeDecisions
     {
         const string rule = "operator.reinitialize", reason = "an operator asked to clone anew";
         if (view.State.Leader == view.Self) return RefuseClone("I am the leader, can not reinitialize");
-        if (view.State.Leadership is not Led led) return RefuseClone("Cluster has no leader, can not reinitialize");
+        if (view.State.Leadership is not Led led || led.Lease.Epoch.Generation != view.State.Generation) return RefuseClone("Cluster has no leader, can not reinitialize");
         if (view.Server is not ServerStopped) return Decision.Do(rule, reason, new RunAction(new StopAction(false)));
         if (view.Data is not NoData) return Decision.Do(rule, reason, new RunAction(new RemoveDataAction(false)));
         NodeName source = CloneSource(view, led.Lease.Holder);
