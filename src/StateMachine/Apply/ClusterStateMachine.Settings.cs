@@ -74,9 +74,11 @@ public static partial class ClusterStateMachine
     {
         if (step.State.Lease is not { } lease) return step.Illegal();
         if (lease.Epoch != c.Epoch) return step.Reject(OutcomeCode.StaleEpoch, $"The epoch in force is {lease.Epoch}, not {c.Epoch}.");
-        TimelineId last = step.State.History.IsEmpty ? default : step.State.History[^1].Timeline;
+        TimelineId last = default;
         foreach (HistoryEntry entry in c.Entries)
         {
+            if (step.State.LatestPromotion is { } settled && entry.Timeline < settled.Timeline)
+                return step.Reject(OutcomeCode.Invalid, $"Timeline {entry.Timeline} precedes the promotion of {settled.Node} to timeline {settled.Timeline}; that history is settled.");
             if (entry.Timeline <= last) return step.Reject(OutcomeCode.Invalid, $"Timeline {entry.Timeline} does not follow {last} in the history.");
             if (string.IsNullOrEmpty(entry.NewLeader.Value)) return step.Reject(OutcomeCode.Invalid, $"The history's row of timeline {entry.Timeline} names no leader.");
             last = entry.Timeline;
@@ -85,10 +87,13 @@ public static partial class ClusterStateMachine
         return step.Accept();
     }
 
+    /// <summary>Rows from the first new one on belong to promotions that never came to be: the holder, whose history this is, does not have them.</summary>
     private static void AddHistory(Step step, ImmutableArray<HistoryEntry> entries)
     {
+        if (entries.IsEmpty) return;
+        ImmutableArray<HistoryEntry> kept = step.State.History.RemoveAll(entry => entry.Timeline >= entries[0].Timeline);
         int capacity = step.State.Settings.MaxTimelinesHistory;
-        step.State = step.State with { History = Bounded(step.State.History.AddRange(entries), capacity > 0 ? capacity : LineageCapacity) };
+        step.State = step.State with { History = Bounded(kept.AddRange(entries), capacity > 0 ? capacity : LineageCapacity) };
     }
 
     private static Outcome SetFailsafe(Step step, SetFailsafeTopology c)

@@ -74,20 +74,31 @@ public static partial class NodeDecisions
     }
 
     /// <summary>
-    /// Switches of timeline before the newest that the log does not know: a promotion whose report was lost, or the past of an adopted cluster.
-    /// Without them nobody could tell whether WAL of a timeline that was left there belongs to the leader's history.
+    /// Switches of timeline before the newest that the log does not know, or knows otherwise: a promotion whose report was lost, the past of an adopted cluster,
+    /// or what another node said of promotions that came to nothing. Without them nobody could tell whether WAL of a timeline that was left there belongs to the
+    /// leader's history. What precedes the newest recorded promotion is settled.
     /// </summary>
     private static ImmutableArray<HistoryEntry> UnrecordedHistory(ClusterState state, NodeName holder, PrimaryServer primary)
     {
         TimelineId last = state.History.IsEmpty ? default : state.History[^1].Timeline;
+        TimelineId settled = state.LatestPromotion?.Timeline ?? default;
         var missing = ImmutableArray.CreateBuilder<HistoryEntry>();
         int earlier = state.Lineage.IsEmpty ? primary.History.Length : primary.History.Length - 1;
         for (int i = 0; i < earlier; i++)
         {
             TimelineFork fork = primary.History[i];
-            if (fork.Timeline > last) missing.Add(new(fork.Timeline, fork.SwitchLsn, "", 0, holder));
+            bool unknown = fork.Timeline > last || (fork.Timeline >= settled && IsOtherwiseKnown(state, fork));
+            // What follows a switch that the log knows otherwise came from there too.
+            if (unknown || missing.Count > 0) missing.Add(new(fork.Timeline, fork.SwitchLsn, "", 0, holder));
         }
         return missing.ToImmutable();
+    }
+
+    private static bool IsOtherwiseKnown(ClusterState state, TimelineFork fork)
+    {
+        foreach (HistoryEntry entry in state.History)
+            if (entry.Timeline == fork.Timeline) return entry.SwitchLsn != fork.SwitchLsn;
+        return false;
     }
 
     private static Decision WhenLed(NodeView view, Led led)
