@@ -16,6 +16,7 @@ internal sealed class AbstractLog(World world)
     private long nextIndex = 1;
     private long electAt = -1;
     private int group;
+    private int formedAt;
 
     public IReadOnlyList<LogEntry> Entries => entries;
     public ClusterState State => entries.Count == 0 ? ClusterState.Empty : entries[^1].Result.State;
@@ -82,10 +83,10 @@ internal sealed class AbstractLog(World world)
     public void Propose(SimNode from, CommandEnvelope envelope, long timeoutMs, Action<Outcome?> done)
     {
         var attempt = new Attempt(from, from.Life, group, envelope, world.Now + timeoutMs, done);
-        if (world.Options.Mutation == Mutation.StaleStandCounted && envelope.Command is StandForElection && world.Rng.Chance(0.3))
+        if (envelope.Command is StandForElection && world.Nemesis.LateStandMs() is { } lateMs)
         {
             // The one message is slow, and nobody sends another.
-            world.After(world.Rng.Between(1000, 9000), () => Arrive(attempt));
+            world.After(lateMs, () => Arrive(attempt));
             world.After(timeoutMs, () => attempt.End(null));
             return;
         }
@@ -149,6 +150,7 @@ internal sealed class AbstractLog(World world)
         foreach (EventRecord happened in result.Events)
             if (happened.Event is LeaderElected or VacancyOpened or ElectionFruitless) world.Trace.Add(world.Now, "log", $"{entry.Index}   {Describe(happened.Event)}");
         world.Oracle.Committed(entry);
+        if (envelope.Command is SetFailsafeTopology && result.Events.Length > 0 && State.Leader is { } holder) world.Nemesis.TopologySet(holder);
         foreach (SimNode node in world.Nodes)
         {
             if (node == Leader) Send(node, entries.Count);
@@ -165,8 +167,15 @@ internal sealed class AbstractLog(World world)
         (Mutation.ExpireWithoutEpochCheck, ExpireLeader expire) when before.Lease is { } lease && lease.Epoch != expire.Epoch =>
             expire with { Epoch = lease.Epoch, LastRenewalIndex = lease.LastRenewalIndex },
         (Mutation.StaleStandCounted, StandForElection stand) when before.Vacancy is { } vacancy => stand with { Vacancy = vacancy.Id },
+        (Mutation.PromiseWhileStanding, StandForElection stand) when before.Vacancy is { } vacancy && world.NodeOf(stand.Node)!.PromisedOver == stand.Vacancy =>
+            InLineage(stand, before) with { Vacancy = vacancy.Id },
         _ => command,
     };
+
+    /// <summary>The stand as one that the recorded promotion does not refuse.</summary>
+    private static StandForElection InLineage(StandForElection stand, ClusterState state) =>
+        state.LatestPromotion is not { ParentTimeline.IsKnown: true } latest || stand.Timeline >= latest.Timeline ? stand
+        : stand with { Timeline = latest.Timeline, History = stand.History.Add(new(latest.ParentTimeline, latest.ForkLsn)) };
 
     /// <summary>Applies; a broken rule of Apply itself is one whose ground is taken out of the state for this one command.</summary>
     private ApplyResult Apply(ClusterState before, CommandEnvelope envelope)
@@ -199,7 +208,11 @@ internal sealed class AbstractLog(World world)
     /// </summary>
     public void FormAnew(SimNode survivor)
     {
-        int kept = Math.Max(survivor.Applied, entries.Count - world.Rng.Between(0, world.Options.Mutation == Mutation.EpochsReused ? 40 : 4));
+        int kept = Math.Max(survivor.Applied, entries.Count - world.Rng.Between(0, world.Options.Plot == Plot.FormedAnew ? 40 : 4));
+        // A node of the present group has the entry that formed it; a directory of a former group is not one to go on from.
+        kept = Math.Max(kept, formedAt);
+        // Nor is a log that lacks a promotion which others follow: the next one takes its timeline number, and their directories do not tell the two apart.
+        kept = Math.Max(kept, entries.FindLastIndex(static entry => entry.Envelope.Command is ReportPromoted && entry.Result.Events.Length > 0) + 1);
         // A log that does not know of the database cluster at all would create another; that is no recovery.
         while (kept < entries.Count && StateAt(kept).SystemIdentifier == 0) kept++;
         world.Trace.Add(world.Now, "raft", $"the group is formed anew from {survivor.Name}, {entries.Count - kept} entries are lost");
@@ -208,7 +221,9 @@ internal sealed class AbstractLog(World world)
         entries.RemoveRange(kept, entries.Count - kept);
         nextIndex = entries.Count == 0 ? 1 : entries[^1].Index + 1;
         Leader = null;
+        formedAt = entries.Count;
         if (world.Options.Mutation == Mutation.EpochsReused) return;
+        formedAt++;
         uint generation = State.Generation + 1;
         Commit(new(new(ulong.MaxValue, generation), 0, new RaiseGeneration(generation, "the group was formed anew")));
     }

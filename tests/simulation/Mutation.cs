@@ -46,13 +46,16 @@ internal enum Mutation
     StandWithUnknownEnd,
     /// <summary>What a node stood with changes before the election closes, without a withdrawal.</summary>
     StandNotFrozen,
-    /// <summary>A stand of an earlier vacancy counts in the open one.</summary>
+    /// <summary>A stand of an earlier vacancy counts in the open one: its node, which believes to have stood with what it has now, waits for ever.</summary>
     StaleStandCounted,
     /// <summary>A candidate whose history lacks a recorded promotion may win.</summary>
     LineageCheckOff,
     /// <summary>The marker of a promotion that was never recorded is ignored.</summary>
     MarkerCheckOff,
-    /// <summary>pg_rewind runs before the new primary's first checkpoint, and finds nothing to do.</summary>
+    /// <summary>
+    /// pg_rewind runs before the new primary's first checkpoint, finds nothing to do, and is believed: alone the break does no harm, because PostgreSQL does
+    /// not stream across the fork and a running standby is judged again.
+    /// </summary>
     RewindBeforeCheckpoint,
 
     // Failsafe mode.
@@ -60,7 +63,11 @@ internal enum Mutation
     PromiseNotKept,
     /// <summary>A promise does not outlive the agent.</summary>
     PromiseNotDurable,
-    /// <summary>A node promises although it stands for election already.</summary>
+    /// <summary>
+    /// A node promises although it stands for election already, and that one stand counts in whatever vacancy it arrives, and whatever the lineage. Alone the
+    /// break does no harm: a holder lives by promises beyond its lease only if everybody who can win promised before the lease expired, so that none of them can
+    /// have stood in the vacancy that followed; only a node that lags behind stands in an earlier one, whose stands are stale and lack the holder's promotion.
+    /// </summary>
     PromiseWhileStanding,
     /// <summary>A node outside of the topology may win.</summary>
     TopologyNotEnforced,

@@ -68,11 +68,11 @@ internal sealed partial class Nemesis
     }
 
     /// <summary>Not in synchronous worlds: the entries that are lost may have said who holds the acknowledged commits.</summary>
-    private void FormAnew()
+    private void FormAnew(SimNode? survivor = null)
     {
         if (world.Options.Synchronous || world.Log.State.SystemIdentifier == 0) return;
         Say("the quorum is lost for good; all nodes are stopped and the group is formed anew");
-        world.Log.FormAnew(world.Nodes.Where(static node => node.HasPostgres && node.Pg.HasData).MaxBy(static node => node.Applied) ?? world.Nodes[0]);
+        world.Log.FormAnew(survivor ?? world.Nodes.Where(static node => node.HasPostgres && node.Pg.HasData).MaxBy(static node => node.Applied) ?? world.Nodes[0]);
         world.Oracle.FormedAnew();
         foreach (SimNode node in world.Nodes) world.After(world.Rng.Between(10, 3000), node.StartAgent);
     }
@@ -80,6 +80,7 @@ internal sealed partial class Nemesis
     /// <summary>A node stood: nothing may change what it stood with.</summary>
     public void Stood(SimNode node)
     {
+        LagBehind(node);
         if (world.Options.Mutation != Mutation.StandNotFrozen || !world.Rng.Chance(0.2)) return;
         world.After(world.Rng.Between(0, 200), () =>
         {

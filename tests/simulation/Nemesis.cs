@@ -39,8 +39,14 @@ internal sealed partial class Nemesis(World world)
     private void Next()
     {
         if (over) return;
+        if (Plot != Plot.None)
+        {
+            if (world.Rng.Chance(0.75)) Act();
+            else Strike();
+            world.After(world.Rng.Between(1000, 8000), Next);
+            return;
+        }
         if (world.Options.RaftTrouble && world.Rng.Chance(0.4)) CutRaft();
-        else if (world.Options.Mutation == Mutation.EpochsReused && world.Rng.Chance(0.2)) FormAnew();
         else Strike();
         world.After((long)(world.Rng.Between(100, 4000) / pace), Next);
     }
@@ -284,6 +290,7 @@ internal sealed partial class Nemesis(World world)
     public void Heal()
     {
         over = true;
+        away.Clear();
         world.CutLinks.Clear();
         CalmLog();
         (world.LossRate, world.DuplicateRate, world.SlowProposals, world.ActionFailures) = (0, 0, 0, 0);

@@ -163,6 +163,11 @@ internal sealed class Oracle(World world)
         Elections++;
         if (elected.Epoch.CompareTo(newest) <= 0) throw new InvariantViolation("d", $"epoch {elected.Epoch} follows {newest}");
         newest = elected.Epoch;
+        foreach (SimNode other in world.Nodes)
+        {
+            if (other.Name != elected.Winner && other.Held is { ByPromises: true } && other.Pg.IsWritable && other.HostUp && !other.HostIsFrozen && !other.JustThawed && Permits(other))
+                throw new InvariantViolation("h", $"{elected.Winner} acquires epoch {elected.Epoch} while {other.Name} writes by promises: {other.Held}");
+        }
         world.Nemesis.Moment(world.NodeOf(elected.Winner)!, "an election");
         if (entry.Before.Vacancy is not { } vacancy) return;
         CommandId id = StandOf(entry, vacancy, elected.Winner);

@@ -190,7 +190,7 @@ internal sealed class PgModel(World world, SimNode node)
         // An end-of-recovery record and no checkpoint: until there is one the control file's checkpoint is of the old timeline.
         Control = ControlState.InProduction;
         (MinRecovery, MinRecoveryTimeline) = (Wal.Length, Wal.Timeline);
-        world.Nemesis.Moment(node, "a promotion");
+        world.Nemesis.Promoted(node);
     }
 
     private void BecomePrimary(TimelineId timeline, string how)

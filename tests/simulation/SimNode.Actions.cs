@@ -71,7 +71,7 @@ internal sealed partial class SimNode
         if (checkpointing) return;
         checkpointing = true;
         int life = Pg.Life;
-        world.After(world.Rng.Between(20, 600), () =>
+        world.After(world.Nemesis.CheckpointMs(), () =>
         {
             checkpointing = false;
             if (Pg.Life == life && Pg.State == Processes.Primary && !Pg.IsHung) Pg.Checkpoint();
@@ -127,6 +127,7 @@ internal sealed partial class SimNode
         world.Trace.Add(world.Now, Name.Value, failure is null ? $"{mine.Kind} is done" : $"{mine.Kind} failed: {failure}");
         Wake();
         world.Nemesis.Moment(this, "an action's end");
+        world.Nemesis.Ended(this, mine.Kind);
     }
 
     private void Fail(string reason) => job!.Failure = reason;
@@ -299,7 +300,12 @@ internal sealed partial class SimNode
         SimNode from = world.NodeOf(leader)!;
         bool Answers() => from.Pg is { State: Processes.Primary, IsHung: false } && world.CanReach(this, from);
         yield return Ms(20, 200);
-        if (!again && Answers() && Is(Mutation.RewindBeforeCheckpoint) && from.Pg.CheckpointTimeline != from.Pg.Wal.Timeline) yield break;
+        if (!again && Answers() && Is(Mutation.RewindBeforeCheckpoint) && from.Pg.CheckpointTimeline != from.Pg.Wal.Timeline)
+        {
+            believed = (State.Lease?.Epoch ?? default, Pg.Incarnation);
+            yield break;
+        }
+
         if (!Answers() || from.Pg.CheckpointTimeline != from.Pg.Wal.Timeline || Fails())
         {
             Fail($"{leader} does not answer, or has not written a checkpoint on its timeline");

@@ -13,6 +13,9 @@ internal sealed partial class SimNode
     /// <summary>The promise on disk: outlives agent and boot.</summary>
     private (FailsafePromise Promise, long WrittenMs, long BootId)? promiseFile;
 
+    /// <summary>The stand over which it promised, which no node does.</summary>
+    public VacancyId? PromisedOver { get; private set; }
+
     /// <summary>Until when the promise on disk binds, on true time; for the oracle.</summary>
     public long PromisedUntilTrueMs(Epoch epoch)
     {
@@ -102,6 +105,7 @@ internal sealed partial class SimNode
             return (false, 1);
         }
         promise = answer.Promise;
+        if (Is(Mutation.PromiseWhileStanding)) PromisedOver = stoodIn;
         int life = Life;
         int disk = Ms(0, 30);
         world.After(disk, () =>
@@ -110,6 +114,7 @@ internal sealed partial class SimNode
         });
         Wake();
         world.Nemesis.Moment(this, "a promise");
+        world.Nemesis.Promised(this);
         return (true, disk + 1);
     }
 

@@ -119,9 +119,20 @@ internal sealed partial class SimNode
     private ClusterState SeenByCoordinator =>
         Is(Mutation.UnboundedLeaseExpired) && State.Lease is { Unbounded: true } lease ? State with { Leadership = AbstractLog.Replace(State.Leadership, lease with { Unbounded = false }) } : State;
 
+    /// <summary>Under which leadership, and of which data, pg_rewind said too early that there is nothing to do.</summary>
+    private (Epoch Epoch, Incarnation Data) believed;
+
     /// <summary>The state as the node's decisions see it.</summary>
-    private ClusterState Seen =>
-        Is(Mutation.RewindBeforeCheckpoint) && State.Leadership is Led { Checkpointed: false } led && led.Lease.Holder != Name ? State with { Leadership = led with { Checkpointed = true } } : State;
+    private ClusterState Seen => Is(Mutation.RewindBeforeCheckpoint) && State.Leadership is Led led && led.Lease.Holder != Name ? WithEarlyRewind(led) : State;
+
+    /// <summary>pg_rewind need not wait for the checkpoint, and its answer is believed: what it left as it is was not left behind at the fork.</summary>
+    private ClusterState WithEarlyRewind(Led led)
+    {
+        Promotion promotion = led.Promotion;
+        bool believes = Pg.HasData && believed == (led.Lease.Epoch, Pg.Incarnation) && promotion.ParentTimeline.IsKnown;
+        Promotion seen = believes ? promotion with { ForkLsn = new(ulong.MaxValue) } : promotion;
+        return State with { Leadership = led with { Checkpointed = true, Promotion = seen }, Lineage = State.Lineage.Replace(promotion, seen) };
+    }
 
     /// <summary>The operator emptied the Raft directory, or the group goes on from the log of another node.</summary>
     public void ForgetLog()

@@ -5,7 +5,7 @@ internal sealed record SimOptions
 {
     public required ulong Seed { get; init; }
     public required int DataNodes { get; init; }
-    public required bool Witness { get; init; }
+    public required int Witnesses { get; init; }
     /// <summary>
     /// Whether a guard fences independently of the agent. Without it the fault "only the agent dies" is left out of the run, because PostgreSQL then
     /// outlives its lease by construction; the header of every failure says so.
@@ -17,6 +17,8 @@ internal sealed record SimOptions
     public required long ChaosMs { get; init; }
     public required string BootstrapConfigJson { get; init; }
     public Mutation Mutation { get; init; }
+    /// <summary>What the nemesis is after.</summary>
+    public Plot Plot { get; init; }
     /// <summary>Whether the run writes down what happens.</summary>
     public bool Traced { get; init; }
 
@@ -37,6 +39,12 @@ internal sealed record SimOptions
 
     private const string FailsafeTimings = """{"ttl":4,"loop_wait":0.5,"retry_timeout":1,"primary_start_timeout":20,"failsafe_mode":true}""";
 
+    private static readonly string[] ShortTimings =
+    [
+        """{"ttl":3,"loop_wait":0.5,"retry_timeout":1,"primary_start_timeout":20}""",
+        """{"ttl":4,"loop_wait":0.5,"retry_timeout":1,"primary_start_timeout":5}""",
+    ];
+
     private static readonly string[] Timings =
     [
         """{"ttl":3,"loop_wait":0.5,"retry_timeout":1,"primary_start_timeout":20,"failsafe_mode":true}""",
@@ -46,16 +54,16 @@ internal sealed record SimOptions
         """{"ttl":4,"loop_wait":0.5,"retry_timeout":1,"primary_start_timeout":5,"maximum_lag_on_failover":8192}""",
     ];
 
-    public static SimOptions Of(ulong seed, Mutation mutation = Mutation.None)
+    public static SimOptions Of(ulong seed, Mutation mutation = Mutation.None, Plot plot = Plot.None)
     {
         var rng = new Rng(seed ^ 0xA5A5_0000_5A5A);
         int shape = rng.Between(0, 9);
         bool failsafe = mutation is >= Mutation.PromiseNotKept and <= Mutation.CaptureAfterPromises;
-        return new()
+        SimOptions options = new()
         {
             Seed = seed,
             DataNodes = shape switch { < 5 => 3, < 7 => 5, 7 => 4, _ => 2 },
-            Witness = shape >= 7,
+            Witnesses = shape >= 7 ? 1 : 0,
             Guard = mutation is not (Mutation.AgentKilledWithoutGuard or Mutation.AgentStoppedWithoutGuard) && rng.Chance(0.6),
             Synchronous = rng.Chance(0.25),
             ChaosMs = rng.Between(30_000, 70_000),
@@ -64,10 +72,21 @@ internal sealed record SimOptions
             MomentRate = mutation is >= Mutation.StandWithUnknownEnd and <= Mutation.RewindBeforeCheckpoint ? 0.2 : 0.06,
             LeaderChurn = rng.Chance(0.15),
             Mutation = mutation,
+            Plot = plot,
+        };
+        return plot switch
+        {
+            Plot.None => options,
+            Plot.Promises => options with { DataNodes = rng.Between(2, 3), Witnesses = rng.Between(1, 2), BootstrapConfigJson = FailsafeTimings, RaftTrouble = false, Synchronous = false },
+            Plot.Topologies => options with { DataNodes = rng.Between(3, 4), Witnesses = rng.Between(0, 1), BootstrapConfigJson = FailsafeTimings, RaftTrouble = false },
+            // Who has no PostgreSQL keeps the quorum while both others are dead or cut off.
+            Plot.LateStands => options with { DataNodes = 2, Witnesses = 3, BootstrapConfigJson = rng.Pick(ShortTimings), RaftTrouble = false, Synchronous = false },
+            Plot.EarlyRejoins => options with { BootstrapConfigJson = rng.Pick(ShortTimings), RaftTrouble = false },
+            _ => options with { Synchronous = false },
         };
     }
 
     public override string ToString() =>
-        $"{DataNodes} data nodes{(Witness ? " and a witness" : "")}, guard {(Guard ? "on" : "OFF (fault class 'only the agent dies or stops' EXCLUDED)")}, "
-        + $"{(Synchronous ? "synchronous" : "asynchronous")}{(LeaderChurn ? ", churning Raft leaders" : "")}, {BootstrapConfigJson}{(Mutation == Mutation.None ? "" : $", MUTATION {Mutation}")}";
+        $"{DataNodes} data nodes{(Witnesses == 0 ? "" : Witnesses == 1 ? " and a witness" : $" and {Witnesses} witnesses")}, guard {(Guard ? "on" : "OFF (fault class 'only the agent dies or stops' EXCLUDED)")}, "
+        + $"{(Synchronous ? "synchronous" : "asynchronous")}{(LeaderChurn ? ", churning Raft leaders" : "")}{(Plot == Plot.None ? "" : $", plot {Plot}")}, {BootstrapConfigJson}{(Mutation == Mutation.None ? "" : $", MUTATION {Mutation}")}";
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Patroni.Raft.StateMachine;
 
 namespace Patroni.Raft.Simulation;
@@ -10,6 +11,7 @@ internal sealed class World
 {
     private const int TickMs = 25;
     private const int RaftTickMs = 50;
+    private static readonly int LinesKept = int.TryParse(Environment.GetEnvironmentVariable("SIM_LINES"), NumberStyles.None, CultureInfo.InvariantCulture, out int lines) ? lines : 90;
     private readonly PriorityQueue<Action, (long At, long Order)> queue = new();
     private readonly Dictionary<NodeName, SimNode> byName = [];
     private long order;
@@ -23,14 +25,14 @@ internal sealed class World
     private World(SimOptions options)
     {
         Options = options;
-        Trace = new(90, options.Traced);
+        Trace = new(LinesKept, options.Traced);
         Rng = new(options.Seed);
         Oracle = new(this);
         Commits = new(this);
         Log = new(this);
         Nemesis = new(this);
         for (int i = 1; i <= options.DataNodes; i++) Add(new(this, new($"n{i}"), PeerKind.Data));
-        if (options.Witness) Add(new(this, new("w"), PeerKind.Witness));
+        for (int i = 1; i <= options.Witnesses; i++) Add(new(this, new(i == 1 ? "w" : $"w{i}"), PeerKind.Witness));
     }
 
     public SimOptions Options { get; }
@@ -199,11 +201,13 @@ internal sealed class World
 
     private string Report(InvariantViolation violation)
     {
-        string filter = Options.Mutation == Mutation.None ? "Seeds" : "Mutation";
+        string plot = Options.Plot == Plot.None ? "" : $"SIM_PLOT={Options.Plot} ";
+        string again = Options.Mutation == Mutation.None ? $"{plot}SIM_SEED={Options.Seed} dotnet test tests/simulation -c Release --filter Seeds"
+            : $"MUTATION={Options.Mutation} dotnet test tests/simulation -c Release --filter Every_broken";
         return $"""
             seed {Options.Seed}: {Options}
             violated: {violation.Message}
-            again: SIM_SEED={Options.Seed} dotnet test tests/simulation --filter {filter}
+            again: {again}
             {Trace}
             nodes at the end:
             {string.Join('\n', Nodes.Select(static node => node.ToString()))}
