@@ -188,7 +188,7 @@ internal sealed partial class SimNode
             Fail("pre_promote failed");
             yield break;
         }
-        Pg.Mark = new(epoch);
+        Pg.Mark = new(epoch, Pg.Wal.Timeline);
         yield return Ms(2, 20);
         // The order may outlive whoever waits for it.
         if (Pg.Life == life) Pg.PromoteAt = world.Now + Ms(20, 700);

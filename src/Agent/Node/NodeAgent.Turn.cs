@@ -180,9 +180,9 @@ public sealed partial class NodeAgent
         if (seen.Data is not PresentData data) return null;
         return PromotionMarker.Read(instance.Settings.DataDir, Self, data.Incarnation) switch
         {
-            PromotionMarkerState.Own own => new(own.Marker.Epoch),
+            PromotionMarkerState.Own own => new(own.Marker.Epoch, own.Marker.TimelineBefore),
             // Unreadable: treated as a promotion outside the lineage, hence older than any record.
-            PromotionMarkerState.Damaged => new(Epoch.None),
+            PromotionMarkerState.Damaged => new(Epoch.None, default),
             _ => null,
         };
     }

@@ -84,13 +84,14 @@ public static partial class NodeDecisions
 
     /// <summary>
     /// A promotion was begun here that the log never recorded, and another was recorded since: both may have written the same timeline
-    /// number, and no tool can tell the two apart.
+    /// number, and no tool can tell the two apart. A leader whose PostgreSQL came back as a standby is promoted more than once under one epoch: what
+    /// was recorded of an earlier promotion says nothing of the last.
     /// </summary>
     private static bool IsOutsideLineage(NodeView view)
     {
         if (view.Mark is not { } mark || view.State.LatestPromotion is not { } latest || latest.Epoch.CompareTo(mark.Epoch) <= 0) return false;
         foreach (Promotion promotion in view.State.Lineage)
-            if (promotion.Epoch == mark.Epoch) return false;
+            if (promotion.Epoch == mark.Epoch && promotion.Timeline > mark.TimelineBefore) return false;
         return true;
     }
 }

@@ -107,7 +107,8 @@ public sealed record NodeTraits
 
 /// <summary>A mark written and flushed before a promotion begins.</summary>
 /// <param name="Epoch">Under which leadership.</param>
-public sealed record PromotionMark(Epoch Epoch);
+/// <param name="TimelineBefore">The timeline it starts from; unknown (0) when it was not known.</param>
+public sealed record PromotionMark(Epoch Epoch, TimelineId TimelineBefore);
 
 /// <summary>The data directory.</summary>
 public abstract record DataView;
