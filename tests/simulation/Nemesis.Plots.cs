@@ -33,7 +33,9 @@ internal sealed partial class Nemesis
     private void LoseTheQuorum()
     {
         if (Primary is not { } primary) return;
-        SimNode survivor = world.Rng.Pick([.. world.Nodes.Where(static node => node.HasPostgres && node.Pg.HasData)]);
+        SimNode[] able = [.. world.Nodes.Where(static node => node.HasPostgres && node.Pg.HasData)];
+        if (able.Length == 0) return;
+        SimNode survivor = world.Rng.Pick(able);
         Say($"the Raft port of {survivor.Name} is cut");
         survivor.RaftCut = true;
         HandOver();
@@ -99,7 +101,9 @@ internal sealed partial class Nemesis
     private void SendAway()
     {
         if (Primary is not { } primary || away.Count > 0) return;
-        SimNode node = world.Rng.Pick([.. world.Nodes.Where(node => node.HasPostgres && node != primary && node.Group == 0)]);
+        SimNode[] others = [.. world.Nodes.Where(node => node.HasPostgres && node != primary && node.Group == 0)];
+        if (others.Length == 0) return;
+        SimNode node = world.Rng.Pick(others);
         Say($"{node.Name} is cut off");
         node.Group = 1;
         away.Add(node);
