@@ -24,6 +24,8 @@ internal enum Mutation
     UnboundedLeaseExpired,
     /// <summary>A new generation of the group does not get a new number.</summary>
     EpochsReused,
+    /// <summary>A running primary is adopted, and writes until the log says whether it leads, however long that takes.</summary>
+    AdoptedWithoutDeadline,
     /// <summary>/primary is answered by the role alone, whatever the deadline.</summary>
     PrimaryAnsweredPastDeadline,
 

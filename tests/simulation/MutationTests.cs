@@ -22,6 +22,7 @@ public sealed class MutationTests(ITestOutputHelper output)
         (Mutation.ExpireWithoutIndexCheck, Plot.None, ["b"]),
         (Mutation.ExpireWithoutEpochCheck, Plot.None, ["b"]),
         (Mutation.UnboundedLeaseExpired, Plot.None, ["a", "b", "h"]),
+        (Mutation.AdoptedWithoutDeadline, Plot.None, ["a"]),
         (Mutation.PrimaryAnsweredPastDeadline, Plot.None, ["a", "b"]),
         (Mutation.AgentKilledWithoutGuard, Plot.None, ["a", "b"]),
         (Mutation.AgentStoppedWithoutGuard, Plot.None, ["a", "b"]),

@@ -73,6 +73,19 @@ internal sealed partial class Nemesis(World world)
         });
     }
 
+    /// <summary>The completion of an adoption was sent: it may be accepted, and expire, without the adopting node hearing of it.</summary>
+    public void Adopting(SimNode node)
+    {
+        if (over || !world.Rng.Chance(world.Options.Mutation == Mutation.AdoptedWithoutDeadline ? 0.8 : 0.3))
+        {
+            Moment(node, "an adoption");
+            return;
+        }
+        Say($"{node.Name} cannot hear the group when its adoption is decided");
+        node.CannotReceive = true;
+        world.After(world.Rng.Between(1000, 30_000), () => node.CannotReceive = false);
+    }
+
     private SimNode Any() => world.Rng.Pick(world.Nodes);
 
     private SimNode AnyData()

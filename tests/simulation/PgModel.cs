@@ -93,9 +93,20 @@ internal sealed class PgModel(World world, SimNode node)
         MinRecoveryTimeline = wal.Timeline;
     }
 
+    /// <summary>Whether the processes that run are people's, and no agent has made them its own.</summary>
+    public bool IsByHand { get; set; }
+
+    /// <summary>People start it.</summary>
+    public void RunByHand(bool asPrimary, NodeName? upstream)
+    {
+        Launch(asPrimary, upstream);
+        IsByHand = true;
+    }
+
     public bool Launch(bool asPrimary, NodeName? upstream)
     {
         if (HasProcesses || !HasData) return false;
+        IsByHand = false;
         StandbySignal = !asPrimary;
         Upstream = asPrimary ? null : upstream;
         bool crashed = Control is ControlState.InProduction;

@@ -21,6 +21,9 @@ internal sealed partial class SimNode
             case Propose propose:
                 Post(propose.Command);
                 break;
+            case ProposeAdoption adoption:
+                Adopt(adoption, view.NowMs);
+                break;
             case Fence fence:
                 BeginFence(fence.GivesUpStart, NodeDecisions.ContextOf(view.State));
                 break;
@@ -44,6 +47,22 @@ internal sealed partial class SimNode
                 Run(run.Action, NodeDecisions.ContextOf(view.State));
                 break;
         }
+    }
+
+    private void Adopt(ProposeAdoption adoption, long now)
+    {
+        if (Is(Mutation.AdoptedWithoutDeadline))
+        {
+            if (Post(adoption.Completion)) world.Nemesis.Adopting(this);
+            return;
+        }
+        SetMayBeWritable(true);
+        bool sent = Post(adoption.Completion, id =>
+        {
+            keeper = keeper.Adopt(id, now, adoption.Claim, adoption.TtlMs);
+            TellFence(EffectiveHeld);
+        });
+        if (sent) world.Nemesis.Adopting(this);
     }
 
     private void BeginFence(string? givesUpStart, string context)

@@ -105,6 +105,8 @@ internal sealed partial class SimNode
         leaseFile = held is null ? null : (held, Clock.BootId);
         hadNoEnd = held is { Unbounded: true };
         if (held is not null) deadlineTrueMs = Clock.TrueAt(held.DeadlineMs);
+        // An adoption that came to nothing leaves people with their PostgreSQL.
+        else if (State.SystemIdentifier == 0) deadlineTrueMs = null;
     }
 
     /// <summary>What <c>/primary</c> answers now, from the agent's last knowledge.</summary>

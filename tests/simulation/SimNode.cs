@@ -128,7 +128,8 @@ internal sealed partial class SimNode
         StartFailsafe();
         if (leaseFile is { } file && file.BootId == Clock.BootId) keeper = keeper.Restore(file.Lease);
         // What runs and is not known to be a standby may be writable; with a guard its arming says so.
-        mayBeWritable = guardArmed || (Pg.HasProcesses && Pg.State != Processes.Standby);
+        bool theirs = Pg.IsByHand && keeper.Held is null;
+        mayBeWritable = guardArmed || (Pg.HasProcesses && Pg.State != Processes.Standby && !theirs);
         Recover();
         world.Trace.Add(world.Now, Name.Value, $"agent starts at entry {Applied}");
         Wake();
@@ -287,8 +288,9 @@ internal sealed partial class SimNode
     {
         if (Pg.Server(0) is StandbyServer { IsStreaming: true } standby && standby.EndOfWal > walArrived.Lsn) walArrived = (standby.EndOfWal, Local);
         if (job is not null || fencing) return;
-        if (Pg.Server(0) is ServerStopped) SetMayBeWritable(false);
-        else if (Pg.State == Processes.Primary && !Pg.IsHung && !(State.Settings.Pause && State.Leader != Name)) SetMayBeWritable(true);
+        bool stranger = StateIsCurrent && keeper.Held is null && Pg.State == Processes.Primary && NodeDecisions.IsStranger(State, Pg.Data());
+        if (Pg.Server(0) is ServerStopped || stranger) SetMayBeWritable(false);
+        else if (Pg.State == Processes.Primary && !Pg.IsHung && (StateIsCurrent || !Pg.IsByHand) && !(State.Settings.Pause && State.Leader != Name)) SetMayBeWritable(true);
     }
 
     private void SetMayBeWritable(bool value)

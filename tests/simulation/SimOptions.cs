@@ -31,6 +31,11 @@ internal sealed record SimOptions
     /// <summary>How often something strikes between two steps; broken rules of elections need it more often.</summary>
     public required double MomentRate { get; init; }
 
+    /// <summary>
+    /// Whether people run a primary on the first node before any agent is started, and a standby of it on the second: the cluster begins by adopting them.
+    /// </summary>
+    public required bool Adopts { get; init; }
+
     /// <summary>Whether the Raft ports are cut again and again: broken rules of failsafe mode need it.</summary>
     public required bool RaftTrouble { get; init; }
 
@@ -69,8 +74,10 @@ internal sealed record SimOptions
             ChaosMs = rng.Between(30_000, 70_000),
             BootstrapConfigJson = failsafe ? FailsafeTimings : rng.Pick(Timings),
             RaftTrouble = failsafe || rng.Chance(0.15),
-            MomentRate = mutation is >= Mutation.StandWithUnknownEnd and <= Mutation.RewindBeforeCheckpoint ? 0.2 : 0.06,
+            MomentRate = mutation is Mutation.AdoptedWithoutDeadline ? 0.7 : mutation is >= Mutation.StandWithUnknownEnd and <= Mutation.RewindBeforeCheckpoint ? 0.2 : 0.06,
             LeaderChurn = rng.Chance(0.15),
+            // Drawn apart: a world that adopts nothing is the one that its seed always was.
+            Adopts = mutation == Mutation.AdoptedWithoutDeadline || (plot == Plot.None && new Rng(seed ^ 0xADA7).Chance(0.2)),
             Mutation = mutation,
             Plot = plot,
         };
@@ -88,5 +95,5 @@ internal sealed record SimOptions
 
     public override string ToString() =>
         $"{DataNodes} data nodes{(Witnesses == 0 ? "" : Witnesses == 1 ? " and a witness" : $" and {Witnesses} witnesses")}, guard {(Guard ? "on" : "OFF (fault class 'only the agent dies or stops' EXCLUDED)")}, "
-        + $"{(Synchronous ? "synchronous" : "asynchronous")}{(LeaderChurn ? ", churning Raft leaders" : "")}{(Plot == Plot.None ? "" : $", plot {Plot}")}, {BootstrapConfigJson}{(Mutation == Mutation.None ? "" : $", MUTATION {Mutation}")}";
+        + $"{(Synchronous ? "synchronous" : "asynchronous")}{(LeaderChurn ? ", churning Raft leaders" : "")}{(Adopts ? ", adopts a running primary" : "")}{(Plot == Plot.None ? "" : $", plot {Plot}")}, {BootstrapConfigJson}{(Mutation == Mutation.None ? "" : $", MUTATION {Mutation}")}";
 }

@@ -89,7 +89,8 @@ internal sealed class World
 
     private void Live()
     {
-        foreach (SimNode node in Nodes) After(Rng.Between(1, 500), node.StartAgent);
+        if (Options.Adopts) RunByHand();
+        foreach (SimNode node in Nodes) After(Rng.Between(1, Options.Adopts ? 2000 : 500), node.StartAgent);
         At(0, Physics);
         At(0, RaftTick);
         Nemesis.Begin();
@@ -100,6 +101,17 @@ internal sealed class World
         if (!RunUntil(bound, Oracle.IsWhole))
             throw new InvariantViolation("j", $"{SimOptions.HealBoundMs / 1000} s after healing: {Oracle.WhyNotWhole()}");
         if (!Options.BreaksApply) Oracle.CheckReplay();
+    }
+
+    /// <summary>What people started before there was an agent, perhaps some time ago.</summary>
+    private void RunByHand()
+    {
+        PgModel primary = Nodes[0].Pg;
+        primary.Create(Rng.Next() | 1);
+        primary.RunByHand(true, null);
+        if (!Rng.Chance(0.6)) return;
+        Nodes[1].Pg.Adopt(primary.Wal, primary.SystemIdentifier);
+        Nodes[1].Pg.RunByHand(false, Nodes[0].Name);
     }
 
     private bool RunUntil(long end, Func<bool> done)

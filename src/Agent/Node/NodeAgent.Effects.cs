@@ -32,6 +32,11 @@ public sealed partial class NodeAgent
                 if (propose.Command is ReleaseLeader release) Hold(keeper.GiveUp(release), required: false);
                 Post(propose.Command);
                 break;
+            case ProposeAdoption adoption:
+                // From here on the guard kills it when the lease, of which nothing is known yet, could be over.
+                Arm();
+                Post(adoption.Completion, id => Hold(keeper.Adopt(id, view.NowMs, adoption.Claim, adoption.TtlMs), required: true));
+                break;
             case RunAction run when Volatile.Read(ref running) is null && Volatile.Read(ref fencing) == 0:
                 Begin(run.Action, view);
                 break;

@@ -92,8 +92,10 @@ public sealed partial class NodeAgent
         if (seen.Server is PrimaryServer or StandbyServer) startTimeoutMs = null;
         // In pause people may promote by hand what this agent never made writable; that is theirs, and not fenced.
         bool byHand = state.Settings.Pause && state.Leader != Self;
-        if (seen.Server is PrimaryServer && stateIsCurrent && !byHand) Arm();
-        else if (seen.Server is ServerStopped)
+        // As is what they run while this node has not proposed to adopt it.
+        bool stranger = stateIsCurrent && keeper.Held is null && seen.Server is PrimaryServer && NodeDecisions.IsStranger(state, seen.Data);
+        if (seen.Server is PrimaryServer && stateIsCurrent && !byHand && !stranger) Arm();
+        else if (seen.Server is ServerStopped || stranger)
         {
             promotionOrdered = false;
             Disarm();

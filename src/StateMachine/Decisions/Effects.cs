@@ -9,6 +9,15 @@ public abstract record Effect;
 /// <param name="Command">The command.</param>
 public sealed record Propose(Command Command) : Effect;
 
+/// <summary>
+/// Propose to complete an initialization beside an instance that runs. It may be accepted, and the lease that it grants expire, without this node hearing of either:
+/// before it is sent everybody who fences knows until when the instance may write (<see cref="LeaseKeeper.Adopt"/>), or it is not sent.
+/// </summary>
+/// <param name="Completion">The command.</param>
+/// <param name="Claim">The claim as an epoch, see <see cref="LeaseKeeper.EpochOf"/>.</param>
+/// <param name="TtlMs">The ttl of the lease that it grants, in milliseconds.</param>
+public sealed record ProposeAdoption(CompleteInitialization Completion, Epoch Claim, long TtlMs) : Effect;
+
 /// <summary>Kill every process of the instance, now and verified.</summary>
 public sealed record Fence : Effect
 {

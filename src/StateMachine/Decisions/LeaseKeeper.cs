@@ -37,7 +37,10 @@ public sealed record LeaseKeeper
     /// <summary>Renewals proposed and not known to be overtaken, oldest first: any of them may be the one in force.</summary>
     private ImmutableList<(CommandId Id, long AtMs, RenewLeader Renewal)> Captures { get; init; } = [];
 
-    /// <summary>The proof by renewals.</summary>
+    /// <summary>Completions of an initialization proposed beside a running instance, oldest first: any of them may be the one that gave leadership.</summary>
+    private ImmutableList<(CommandId Id, long AtMs)> Completions { get; init; } = [];
+
+    /// <summary>The proof by renewals; before the first, of an adopted instance, by the completion that gave leadership or may do so.</summary>
     private HeldLease? Renewed { get; init; }
 
     /// <summary>The deadline by promises of failsafe mode; worth something only together with a proof by renewals of the same epoch.</summary>
@@ -59,6 +62,25 @@ public sealed record LeaseKeeper
     /// hears of it. There is no way back under this epoch; the release is repeated until it is accepted or the lease expires.
     /// </summary>
     public LeaseKeeper GiveUp(ReleaseLeader release) => this with { Released = release, Renewed = Renewed?.Epoch == release.Epoch ? null : Renewed };
+
+    /// <summary>
+    /// The claim to initialize as an epoch, under which an adopted instance writes until its completion is known to be accepted: the index of the claim in the log is that of
+    /// no leadership, and lower than that of the one which the claim leads to.
+    /// </summary>
+    public static Epoch EpochOf(ClusterState state, InitializationClaim claim) => new(state.Generation, claim.ClaimIndex);
+
+    /// <summary>
+    /// Notes the clock of a completion that is about to be proposed beside a running primary. From now on it may be accepted, and the lease that it grants run, without
+    /// this node knowing it: the instance may write until that lease could be over, counted from the first of these proposals. That one it may have been, also when it is an
+    /// earlier life's. Which it was is known when the state shows it (<see cref="Observe"/>); a claim that is over takes all of it away, because nothing can come of it any more.
+    /// </summary>
+    public LeaseKeeper Adopt(CommandId id, long nowMs, Epoch claim, long ttlMs)
+    {
+        if (Completions.Exists(capture => capture.Id == id)) return this;
+        long deadline = nowMs + ttlMs - LeaseTimings.DriftMarginMs(ttlMs);
+        if (Renewed is { } known && known.Epoch == claim) deadline = Math.Min(deadline, known.DeadlineMs);
+        return this with { Completions = Completions.Add((id, nowMs)), Renewed = new(claim, deadline, false) };
+    }
 
     /// <summary>Takes over the deadline that an earlier life of this agent left behind on this boot of the machine.</summary>
     public LeaseKeeper Restore(HeldLease lease) => this with { Renewed = lease };
@@ -100,8 +122,10 @@ public sealed record LeaseKeeper
     /// <summary>Takes note of the applied state.</summary>
     public LeaseKeeper Observe(NodeName self, ClusterState state)
     {
-        if (state.Lease is not { } lease || lease.Holder != self) return Renewed is null ? this : this with { Renewed = null };
-        LeaseKeeper kept = Renewed is not null && Renewed.Epoch != lease.Epoch ? this with { Renewed = null } : this;
+        if (state.Leadership is Initializing { Claim: var claim } && claim.Node == self && Renewed?.Epoch == EpochOf(state, claim)) return this;
+        if (state.Lease is not { } lease || lease.Holder != self) return Renewed is null ? this : this with { Renewed = null, Completions = [] };
+        LeaseKeeper kept = lease.OwnRenewal ? this : Adopted(state, lease);
+        if (kept.Renewed is not null && kept.Renewed.Epoch != lease.Epoch) kept = kept with { Renewed = null };
         if (!lease.OwnRenewal || Released?.Epoch == lease.Epoch) return kept;
         int accepted = Captures.FindIndex(capture => capture.Id == lease.RenewedBy);
         if (accepted < 0) return kept;
@@ -111,5 +135,19 @@ public sealed record LeaseKeeper
         if (accepted > 0) kept = kept with { Captures = Captures.RemoveRange(0, accepted) };
         if (kept.RenewedEpoch != lease.Epoch) kept = kept with { RenewedEpoch = lease.Epoch };
         return held == kept.Renewed ? kept : kept with { Renewed = held };
+    }
+
+    /// <summary>
+    /// Leadership that came with a completion and was not renewed yet. When it is one that this life proposed, its capture says how long the lease lasts at least. When it is an earlier
+    /// life's, the deadline that was left behind goes on: until then nobody else can have acquired anything.
+    /// </summary>
+    private LeaseKeeper Adopted(ClusterState state, LeaderLease lease)
+    {
+        int mine = Completions.FindIndex(capture => capture.Id == lease.RenewedBy);
+        if (mine >= 0)
+            return this with { Completions = [], Renewed = new(lease.Epoch, Completions[mine].AtMs + lease.TtlMs - LeaseTimings.DriftMarginMs(lease.TtlMs), false) };
+        return Renewed is { Unbounded: false } left && left.Epoch.Generation == lease.Epoch.Generation && left.Epoch < lease.Epoch && state.Lineage.IsEmpty
+            ? this with { Renewed = left with { Epoch = lease.Epoch } }
+            : this;
     }
 }

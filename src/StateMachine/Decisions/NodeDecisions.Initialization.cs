@@ -38,10 +38,30 @@ public static partial class NodeDecisions
         return view.Data switch
         {
             UnfinishedData => RemoveUnfinished(view),
-            PresentData data => Decision.Do("init.complete", $"the cluster exists with system identifier {data.SystemIdentifier}",
-                new Propose(new CompleteInitialization(claim.ClaimIndex, view.Self, data.SystemIdentifier, !data.IsStandby, view.BootstrapConfigJson))),
+            PresentData data => Complete(view, claim, data),
             _ => Decision.Do("init.run", "initializing a new cluster", new RunAction(new InitializeAction())),
         };
+    }
+
+    /// <summary>
+    /// Completes with the data that is there. A primary that people run goes on: what its completion may bring is told to all who fence before it is sent. A refusal would leave
+    /// them with a deadline for nothing, hence a configuration that cannot be accepted is not proposed.
+    /// </summary>
+    private static Decision Complete(NodeView view, InitializationClaim claim, PresentData data)
+    {
+        (DynamicConfiguration? settings, IReadOnlyList<ConfigurationProblem> problems) = DynamicConfiguration.Parse(view.BootstrapConfigJson);
+        if (settings is null)
+        {
+            string wrong = $"bootstrap.dcs: {string.Join("; ", problems)}";
+            return Decision.Do("init.abandon", wrong, new Propose(new AbandonInitialization(claim.ClaimIndex, wrong)));
+        }
+        var completion = new CompleteInitialization(claim.ClaimIndex, view.Self, data.SystemIdentifier, !data.IsStandby, view.BootstrapConfigJson);
+        if (data.IsStandby || view.Server is ServerStopped)
+            return Decision.Do("init.complete", $"the cluster exists with system identifier {data.SystemIdentifier}", new Propose(completion));
+        return WhyUnprotected(view) is { } unprotected
+            ? Decision.Wait("init.unprotected", $"{unprotected}; the running primary is adopted as soon as it can be guarded")
+            : Decision.Do("init.adopt-running", $"the running primary of system {data.SystemIdentifier} is adopted",
+                new ProposeAdoption(completion, LeaseKeeper.EpochOf(view.State, claim), settings.TtlMs));
     }
 
     private static Decision RemoveUnfinished(NodeView view)

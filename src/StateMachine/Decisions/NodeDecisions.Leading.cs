@@ -8,7 +8,8 @@ public static partial class NodeDecisions
     {
         LeaderLease lease = view.State.Lease!;
         if (lease.Epoch.Generation != view.State.Generation) return OfFormerGeneration(view, lease);
-        if (view.Lease is null || view.Lease.Epoch != lease.Epoch || !view.Lease.Permits(view.NowMs))
+        // An adopted primary goes on writing until its first renewal; nothing is begun before it.
+        if (!lease.OwnRenewal || view.Lease is null || view.Lease.Epoch != lease.Epoch || !view.Lease.Permits(view.NowMs))
             return FirstRenewal();
         if (view.Data is not PresentData) return LostData(view, lease);
         if (LeadUnprotected(view, lease) is { } unprotected) return unprotected;

@@ -68,10 +68,21 @@ public static partial class NodeDecisions
 
     private static bool MayBeWritableNow(NodeView view)
     {
-        if (view.StateIsCurrent && view.State.Leadership is Uninitialized or Initializing) return true;
-        if (view.Lease is not { } held || !held.Permits(view.NowMs)) return false;
-        return !view.StateIsCurrent || (view.State.Lease is { } lease && lease.Holder == view.Self && lease.Epoch == held.Epoch);
+        // Nobody leads, and this node has proposed nothing by which it could have come to lead without knowing it.
+        if (view.Lease is not { } held) return view.StateIsCurrent && view.State.Leadership is Uninitialized or Initializing;
+        if (!held.Permits(view.NowMs)) return false;
+        return !view.StateIsCurrent || view.State.Leadership switch
+        {
+            Initializing { Claim: var claim } => claim.Node == view.Self && held.Epoch == LeaseKeeper.EpochOf(view.State, claim),
+            _ => view.State.Lease is { } lease && lease.Holder == view.Self && lease.Epoch == held.Epoch,
+        };
     }
+
+    /// <summary>
+    /// Whether this data is not the cluster's: of another system, or there is no cluster yet. What people run with it is theirs. It is not armed, not fenced and not stopped, unless this
+    /// node has proposed to adopt it.
+    /// </summary>
+    public static bool IsStranger(ClusterState state, DataView data) => data is PresentData present && present.SystemIdentifier != state.SystemIdentifier;
 
     private static Decision? Busy(NodeView view)
     {
@@ -117,6 +128,8 @@ public static partial class NodeDecisions
     private static Decision StopThenEnd(NodeView view, string rule, string reason)
     {
         if (view.Server is ServerStopped) return Decision.Do(rule, reason, new EndAgent(false));
+        if (view.Server is PrimaryServer && !view.MayBeWritable && IsStranger(view.State, view.Data))
+            return Decision.Do("shutdown.not-adopted", "the agent ends; PostgreSQL was not adopted yet, and goes on as people started it", new EndAgent(false));
         return view.State.Settings.Pause && (!view.MayBeWritable || view.Lease is { Unbounded: true })
             ? Decision.Do("pause.leave-running", "the agent ends; the cluster is paused and PostgreSQL goes on", new EndAgent(false))
             : Decision.Do(rule, reason, new RunAction(new StopAction(false)));

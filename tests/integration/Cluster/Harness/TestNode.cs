@@ -44,14 +44,14 @@ internal sealed class TestNode(TestCluster cluster, string name, bool witness)
         return section;
     }
 
-    /// <summary>Starts the agent with the cluster's file, or with one of its own.</summary>
-    public void Start(string? file = null)
+    /// <summary>Starts the agent with the cluster's file, or with one of its own and options that change it.</summary>
+    public void Start(string? file = null, params string[] options)
     {
         if (AgentRuns) return;
         System.IO.Directory.CreateDirectory(Directory);
         agent = Product.StartLogged(cluster.Root, Log, file is null
             ? [IsWitness ? "witness" : "run", cluster.File, "--name", Name]
-            : [IsWitness ? "witness" : "run", file]);
+            : [IsWitness ? "witness" : "run", file, .. options]);
     }
 
     public void SignalAgent(int signal)

@@ -16,16 +16,18 @@ internal sealed class Writer : IAsyncDisposable
     private readonly Task loop;
     private long acknowledgedCount;
 
-    private Writer(TestCluster cluster)
+    private Writer(IEnumerable<TestNode> nodes)
     {
         var builder = new NpgsqlConnectionStringBuilder
         {
-            Host = string.Join(',', cluster.DataNodes.Select(node => $"127.0.0.1:{node.PostgresPort}")),
+            Host = string.Join(',', nodes.Select(node => $"127.0.0.1:{node.PostgresPort}")),
             Username = "postgres", Password = TestCluster.SuperuserPassword, Database = "postgres", Pooling = false, Timeout = 5,
-            TargetSessionAttributes = "read-write", HostRecheckSeconds = 0,
+            HostRecheckSeconds = 0,
             // A cancelled insert would be answered with success although no standby has it: break the connection instead.
             CommandTimeout = 300, CancellationTimeout = -1,
         };
+        // Npgsql refuses it for a single host.
+        if (nodes.Skip(1).Any()) builder.TargetSessionAttributes = "read-write";
         connectionString = builder.ConnectionString;
         loop = Task.Run(RunAsync);
     }
@@ -36,12 +38,16 @@ internal sealed class Writer : IAsyncDisposable
     public IReadOnlyCollection<long> AcknowledgedRows => [.. acknowledged];
 
     /// <summary>Creates the table and begins.</summary>
-    public static async Task<Writer> StartAsync(TestCluster cluster)
+    public static async Task<Writer> StartAsync(TestCluster cluster) => await StartAsync(cluster.DataNodes, await cluster.PrimaryAsync());
+
+    /// <summary>Creates the table on a PostgreSQL that may have no agent yet, and begins there and nowhere else.</summary>
+    public static Task<Writer> StartAsync(TestNode only) => StartAsync([only], only);
+
+    private static async Task<Writer> StartAsync(IEnumerable<TestNode> nodes, TestNode primary)
     {
-        TestNode primary = await cluster.PrimaryAsync();
         await primary.SqlAsync("CREATE TABLE IF NOT EXISTS written (id bigint PRIMARY KEY, at timestamptz DEFAULT clock_timestamp())");
         await primary.SqlAsync("TRUNCATE written");
-        var writer = new Writer(cluster);
+        var writer = new Writer(nodes);
         await writer.MoreAsync(5);
         return writer;
     }
