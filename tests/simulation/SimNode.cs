@@ -332,6 +332,7 @@ internal sealed partial class SimNode
         ServerView server = Pg.Server(0);
         return new()
         {
+            FeatureLevel = ClusterStateMachine.SupportedFeatureLevel,
             ApiUrl = Name.Value,
             Host = Name.Value,
             Port = 5432,

@@ -129,6 +129,7 @@ public sealed partial class NodeAgent
             State = state,
             GuardMissingSinceMs = guard.MissingSinceMs,
             GuardProblem = guard.Problem,
+            Fenced = guard.Fenced,
             WatchdogProblem = watchdog.Problem(state.Settings, now),
             StateIsCurrent = stateIsCurrent,
             Lease = keeper.Held,
@@ -202,6 +203,8 @@ public sealed partial class NodeAgent
         }
         if (Upkeep.Touch(view, upkeep) is { } touch && Post(touch)) upkeep = upkeep with { TouchedAtMs = now };
         if (Upkeep.OverRestart(view) is { } over) Post(over);
+        if (Upkeep.Fenced(view) is { } fenced) Post(fenced);
+        else if (view.Fenced is { } told && view.State.RecordsFence(Self, told.AtUnixMs)) guard.Forget(told);
         if (Upkeep.Claim(view, upkeep) is { } claim && Post(claim)) upkeep = upkeep with { ClaimedAtMs = now };
     }
 

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Patroni.Raft.Postgres.Processes;
 using Patroni.Raft.StateMachine;
 
@@ -92,24 +91,22 @@ internal sealed unsafe class GuardFence : IDisposable
 
     private bool Fence(GuardState known)
     {
-        long began = BootClock.NowMs;
+        long began = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
         FenceReport report = controller.Fence(Limit);
         if (report.Proof is { IsCurrent: true }) change(now => now.Emptied(known.Orders));
         if (report.Killed > 0) Report(known, report, began);
         return !state().IsArmed;
     }
 
-    private void Report(GuardState known, FenceReport report, long began)
+    private void Report(GuardState known, FenceReport report, long beganUnixMs)
     {
-        string lease = known.Lease is { } held
-            ? string.Create(CultureInfo.InvariantCulture, $"the lease of epoch {held.Epoch} ended at {held.DeadlineMs} ms after boot")
-            : $"no lease was left for epoch {known.ArmedUnder}";
-        string text = string.Create(CultureInfo.InvariantCulture,
-            $"{lease}; the guard killed {report.Killed} processes of PostgreSQL within {report.Signalled.TotalMilliseconds:F0} ms from {began} ms, "
-            + $"{(report.Proof is null ? $"and left {report.Left}" : $"and none was left {report.Elapsed.TotalMilliseconds:F0} ms later")}");
+        string reason = known.Lease is { } held && held.Epoch == known.ArmedUnder ? "its lease ended and nobody had renewed it" : "it had no lease";
+        FenceFacts facts = new(
+            known.ArmedUnder, beganUnixMs, reason, report.Killed, (long)report.Signalled.TotalMilliseconds, (long)report.Elapsed.TotalMilliseconds,
+            report.Proof is null ? Math.Max(1, report.Left.All.Length) : 0);
         try
         {
-            File.WriteAllText(files.Report, text + "\n");
+            File.WriteAllText(files.Report, GuardReport.Format(facts));
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {

@@ -32,7 +32,7 @@ public sealed class GuardFiles
     public string Socket => Path.Combine(Directory, "guard");
     /// <summary>Locked by the one guard of the instance while it lives.</summary>
     public string Lock => Path.Combine(Directory, "guard.lock");
-    /// <summary>What the guard did while no agent listened, for the next one to tell.</summary>
+    /// <summary>What the guard did while no agent listened, for the next one to tell: a <see cref="GuardReport"/>.</summary>
     public string Report => Path.Combine(Directory, "fenced");
     /// <summary>Output of the guard: empty unless it broke down.</summary>
     public string Log => Path.Combine(Directory, "guard.log");
@@ -57,18 +57,29 @@ public sealed class GuardFiles
         }
     }
 
-    /// <summary>Takes the report that a guard left, if there is one.</summary>
-    public string? TakeReport()
+    /// <summary>The report that a guard left, if there is one.</summary>
+    public FenceFacts? ReadReport()
     {
         try
         {
-            string text = File.ReadAllText(Report).Trim();
-            File.Delete(Report);
-            return text.Length == 0 ? null : text;
+            return GuardReport.Parse(File.ReadAllText(Report));
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             return null;
+        }
+    }
+
+    /// <summary>Removes the report, unless there is another one by now.</summary>
+    public void Forget(FenceFacts report)
+    {
+        try
+        {
+            if (ReadReport() == report) File.Delete(Report);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // It is told once more, and accepted as known.
         }
     }
 

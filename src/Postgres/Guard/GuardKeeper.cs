@@ -45,6 +45,7 @@ public sealed partial class GuardKeeper : ILauncher, IDisposable
     private long missingSinceMs = BootClock.NowMs;
     private int ownPid;
     private string problem = "it is being started";
+    private FenceFacts? fenced;
 
     /// <summary>Prepares; <see cref="Start"/> begins.</summary>
     /// <param name="dataDir">Data directory.</param>
@@ -87,6 +88,23 @@ public sealed partial class GuardKeeper : ILauncher, IDisposable
         {
             lock (gate) return client?.Pid;
         }
+    }
+
+    /// <summary>The newest fence that a guard of this instance reported and that was not forgotten; null when there is none.</summary>
+    public FenceFacts? Fenced
+    {
+        get
+        {
+            lock (gate) return fenced;
+        }
+    }
+
+    /// <summary>The cluster's history has the report: it need not be kept any longer.</summary>
+    public void Forget(FenceFacts report)
+    {
+        files.Forget(report);
+        lock (gate)
+            if (fenced == report) fenced = null;
     }
 
     /// <summary>Makes the directory of the lease file and the guard; a string says why it cannot be used.</summary>
@@ -331,7 +349,14 @@ public sealed partial class GuardKeeper : ILauncher, IDisposable
 
     private void TellReport()
     {
-        if (files.TakeReport() is { } report) LogReport(report);
+        if (files.ReadReport() is not { } report) return;
+        bool isNew;
+        lock (gate)
+        {
+            isNew = fenced != report;
+            fenced = report;
+        }
+        if (isNew) LogReport(report.Epoch, report.Killed, report.SignalledMs, report.Left, report.Reason);
     }
 
     private void Complain(string reason)
@@ -355,8 +380,8 @@ public sealed partial class GuardKeeper : ILauncher, IDisposable
     private partial void LogSilent(int pid);
     [LoggerMessage(Level = LogLevel.Information, Message = "The guard (process {Pid}) {Why} and is replaced")]
     private partial void LogReplaced(int pid, string why);
-    [LoggerMessage(Level = LogLevel.Critical, Message = "The guard fenced PostgreSQL: {Report}")]
-    private partial void LogReport(string report);
+    [LoggerMessage(Level = LogLevel.Critical, Message = "The guard fenced PostgreSQL under epoch {Epoch}: {Killed} processes killed within {Ms} ms, {Left} left ({Reason})")]
+    private partial void LogReport(Epoch epoch, int killed, long ms, int left, string reason);
     [LoggerMessage(Level = LogLevel.Error, Message = "There is no guard: {Reason}")]
     private partial void LogProblem(string reason);
 }

@@ -57,6 +57,19 @@ public static partial class ClusterStateMachine
         return step.Accept();
     }
 
+    /// <summary>A report is made until its node sees it in the history: one that is there already is accepted and changes nothing.</summary>
+    private static Outcome Fenced(Step step, ReportFenced c)
+    {
+        if (step.State.FeatureLevel < FencesReportedLevel)
+            return step.Reject(OutcomeCode.FeatureLevel, $"The feature level is {step.State.FeatureLevel}; fences are recorded from {FencesReportedLevel} on.");
+        if (!step.State.Peers.ContainsKey(c.Node)) return step.Reject(OutcomeCode.UnknownNode, $"{c.Node} is not registered.");
+        if (c.Fence is not { Killed: > 0, SignalledMs: >= 0, ElapsedMs: >= 0, Left: >= 0 })
+            return step.Reject(OutcomeCode.Invalid, $"A fence of {c.Fence.Killed} processes in {c.Fence.ElapsedMs} ms is none.");
+        if (step.State.RecordsFence(c.Node, c.Fence.AtUnixMs)) return step.Accept();
+        step.Record("guard.fence", new GuardFenced(c.Node, c.Fence with { Reason = Step.Brief(c.Fence.Reason) }));
+        return step.Accept();
+    }
+
     private static Outcome Register(Step step, RegisterPeer c)
     {
         if (c.Peer.Name.Value.Length == 0 || c.Peer.RaftAddress.Length == 0)

@@ -15,7 +15,10 @@ public sealed record ApplyResult(ClusterState State, ImmutableArray<EventRecord>
 public static partial class ClusterStateMachine
 {
     /// <summary>Highest feature level this program understands; members report it, Apply never compares with it, or versions would disagree.</summary>
-    public const int SupportedFeatureLevel = 1;
+    public const int SupportedFeatureLevel = 2;
+
+    /// <summary>The feature level from which the log knows <see cref="ReportFenced"/>.</summary>
+    public const int FencesReportedLevel = 2;
 
     /// <summary>Events kept.</summary>
     public const int EventCapacity = 1000;
@@ -75,6 +78,7 @@ public static partial class ClusterStateMachine
         WipeCluster c => Wipe(step, c),
         ScheduleRestart c => ScheduleRestart(step, c),
         ClearRestart c => ClearRestart(step, c),
+        ReportFenced c => Fenced(step, c),
         _ => throw new InvalidOperationException($"{command.GetType().Name} has no handler."),
     };
 }

@@ -198,6 +198,11 @@ public sealed record SetFailsafeTopology(Epoch Epoch, long ExpectedVersion, Immu
     public override int GetHashCode() => Epoch.GetHashCode();
 }
 
+/// <summary>The node's guard fenced its PostgreSQL; told by the next agent that finds the guard's report. From feature level <see cref="ClusterStateMachine.FencesReportedLevel"/> on.</summary>
+/// <param name="Node">Whose.</param>
+/// <param name="Fence">What it did.</param>
+public sealed record ReportFenced(NodeName Node, FenceFacts Fence) : Command;
+
 /// <summary>Register a voter.</summary>
 /// <param name="Peer">The voter.</param>
 public sealed record RegisterPeer(Peer Peer) : Command;

@@ -37,7 +37,23 @@ public static class CoordinatorDecisions
             if (member.Presence == MemberPresence.Alive && nowMs - clock.TouchAtMs(member.Name) >= state.Settings.TtlMs)
                 decisions.Add(new(new ExpireMember(member.Name, member.LastTouchIndex), "coordinator.expire-member"));
         }
+        if (MayRaiseFeatureLevel(state)) decisions.Add(new(new RaiseFeatureLevel(ClusterStateMachine.SupportedFeatureLevel), "coordinator.raise-feature-level"));
         return decisions.ToImmutable();
+    }
+
+    /// <summary>
+    /// Whether all nodes with PostgreSQL run a program that understands what this one does. Witnesses do not report: they are upgraded first.
+    /// From then on an older program refuses the log by name.
+    /// </summary>
+    private static bool MayRaiseFeatureLevel(ClusterState state)
+    {
+        if (state.FeatureLevel >= ClusterStateMachine.SupportedFeatureLevel || state.Leadership is not Led) return false;
+        foreach (Peer peer in state.Peers.Values)
+        {
+            if (peer.Kind != PeerKind.Data) continue;
+            if (!state.Members.TryGetValue(peer.Name, out Member? member) || member.Report.FeatureLevel < ClusterStateMachine.SupportedFeatureLevel) return false;
+        }
+        return true;
     }
 
     /// <summary>When <see cref="Decide"/> has something to say at the earliest if nothing else happens, CLOCK_BOOTTIME milliseconds.</summary>

@@ -73,6 +73,8 @@ public sealed record NodeView
     public long? GuardMissingSinceMs { get; init; }
     /// <summary>Why it has none.</summary>
     public string GuardProblem { get; init; } = "";
+    /// <summary>The fence that the guard reports and that nobody has seen in the history yet, or null.</summary>
+    public FenceFacts? Fenced { get; init; }
     /// <summary>Why a watchdog that is required cannot be used; null when it can, or none is required.</summary>
     public string? WatchdogProblem { get; init; }
     /// <summary>When WAL was last seen to arrive from the upstream, CLOCK_BOOTTIME milliseconds; 0 when never.</summary>

@@ -51,6 +51,13 @@ public static class Upkeep
     public static ClaimInitialization? Claim(NodeView view, UpkeepMemory memory) =>
         view.NowMs - memory.ClaimedAtMs >= ClaimIntervalMs && view.Running == ActionKind.Initialize ? NodeDecisions.KeepClaim(view) : null;
 
+    /// <summary>The report of what the guard did, or null. It is made again until the history has it.</summary>
+    public static ReportFenced? Fenced(NodeView view) =>
+        view.Fenced is { } fence && view.StateIsCurrent && view.State.FeatureLevel >= ClusterStateMachine.FencesReportedLevel
+        && view.State.Peers.ContainsKey(view.Self) && !view.State.RecordsFence(view.Self, fence.AtUnixMs)
+            ? new(view.Self, fence)
+            : null;
+
     /// <summary>The order to drop this node's scheduled restart when it is done, stale or no longer meant; or null.</summary>
     public static ClearRestart? OverRestart(NodeView view)
     {

@@ -35,6 +35,7 @@ public static partial class CommandCodec
         CommandTag.WipeCluster => new WipeCluster(r.Text()),
         CommandTag.ScheduleRestart => ReadRestart(ref r),
         CommandTag.ClearRestart => new ClearRestart(r.Node(), r.Int64(), r.Text()),
+        CommandTag.ReportFenced => new ReportFenced(r.Node(), new(r.Epoch(), r.Int64(), r.Text(), r.Int32(), r.Int64(), r.Int64(), r.Int32())),
         _ => throw new UndecodableException($"The entry is of kind {tag}, which this program does not know. Upgrade this node."),
     };
 

@@ -8,7 +8,7 @@ internal enum CommandTag : byte
     RenewLeader, ReleaseLeader, ExpireLeader, ReportPromoted, ReportCheckpointed,
     TouchMember, ExpireMember, PatchConfig, ReplaceConfig, RequestFailover, ClearFailover,
     SetSyncState, AppendHistory, SetFailsafeTopology, RegisterPeer, RemovePeer,
-    RaiseFeatureLevel, RaiseGeneration, WipeCluster, ScheduleRestart, ClearRestart,
+    RaiseFeatureLevel, RaiseGeneration, WipeCluster, ScheduleRestart, ClearRestart, ReportFenced,
 }
 
 public static partial class CommandCodec
@@ -44,6 +44,7 @@ public static partial class CommandCodec
         WipeCluster => CommandTag.WipeCluster,
         ScheduleRestart => CommandTag.ScheduleRestart,
         ClearRestart => CommandTag.ClearRestart,
+        ReportFenced => CommandTag.ReportFenced,
         _ => throw new InvalidOperationException($"{command.GetType().Name} has no wire tag."),
     };
 
@@ -85,6 +86,16 @@ public static partial class CommandCodec
             case WipeCluster c: w.Text(c.Reason); break;
             case ScheduleRestart c: WriteRestart(w, c); break;
             case ClearRestart c: w.Node(c.Node); w.Int64(c.RequestIndex); w.Text(c.Reason); break;
+            case ReportFenced { Fence: var f } c:
+                w.Node(c.Node);
+                w.Epoch(f.Epoch);
+                w.Int64(f.AtUnixMs);
+                w.Text(f.Reason);
+                w.Int32(f.Killed);
+                w.Int64(f.SignalledMs);
+                w.Int64(f.ElapsedMs);
+                w.Int32(f.Left);
+                break;
         }
     }
 

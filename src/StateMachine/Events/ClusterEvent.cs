@@ -40,6 +40,7 @@ public sealed record EventRecord(long Id, long Index, long UnixMs, string Rule, 
 [JsonDerivedType(typeof(FeatureLevelRaised), "feature_level_raised")]
 [JsonDerivedType(typeof(GenerationRaised), "generation_raised")]
 [JsonDerivedType(typeof(ClusterWiped), "cluster_wiped")]
+[JsonDerivedType(typeof(GuardFenced), "guard_fenced")]
 public abstract record ClusterEvent;
 
 /// <summary>A node claimed the right to create the cluster.</summary>
@@ -202,3 +203,7 @@ public sealed record ClusterWiped(string Reason) : ClusterEvent;
 /// <param name="FailoverPriority">Its priority.</param>
 public sealed record CandidateVerdict(
     NodeName Node, bool Eligible, string Rule, string Reason, TimelineId Timeline, Lsn EndOfWal, int FailoverPriority);
+/// <summary>A guard killed its PostgreSQL, because the lease was over and nobody renewed it.</summary>
+/// <param name="Node">Whose.</param>
+/// <param name="Fence">What it did. It was done before the event was recorded: by the next agent that found the guard's report.</param>
+public sealed record GuardFenced(NodeName Node, FenceFacts Fence) : ClusterEvent;

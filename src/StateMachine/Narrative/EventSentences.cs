@@ -42,6 +42,8 @@ public static class EventSentences
         PeerRemoved e => $"{e.Node} was removed from the cluster",
         FeatureLevelRaised e => $"the feature level was raised to {e.Level}",
         GenerationRaised e => $"an operator forced a new group, generation {e.Generation}: {e.Reason}",
+        GuardFenced { Fence: var f } e => $"the guard of {e.Node} killed {f.Killed} processes of its PostgreSQL under epoch {f.Epoch}: {f.Reason}; the last was signalled after {Seconds(f.SignalledMs)}, "
+            + (f.Left > 0 ? $"{f.Left} were left after {Seconds(f.ElapsedMs)}" : $"none was left after {Seconds(f.ElapsedMs)}"),
         ClusterWiped e => $"the cluster was removed: {e.Reason}",
         _ => throw new InvalidOperationException($"{happened.GetType().Name} has no sentence."),
     };

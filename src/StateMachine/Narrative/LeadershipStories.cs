@@ -14,11 +14,16 @@ public static class LeadershipStories
     {
         var chapters = new List<StoryBuilder>();
         var before = new StoryContext();
+        // A fence is told when an agent comes back, maybe changes of leadership later; it belongs to the one that it led to.
+        var fences = new Dictionary<Epoch, EventRecord>();
+        foreach (EventRecord record in events)
+            if (record.Event is GuardFenced { Fence.Epoch: var epoch }) fences.TryAdd(epoch, record);
         foreach (EventRecord record in events)
         {
             // An election belongs to the vacancy before it; that of a new cluster, or one whose vacancy is no longer kept, begins a story.
             bool begins = record.Event is VacancyOpened || (record.Event is LeaderElected won && (won.Vacancy.Index == 0 || chapters.Count == 0));
-            if (begins) chapters.Add(new StoryBuilder(before, record));
+            if (record.Event is GuardFenced) continue;
+            if (begins) chapters.Add(new StoryBuilder(before, record, record.Event is VacancyOpened opened ? fences.GetValueOrDefault(opened.FormerEpoch) : null));
             before.Observe(record);
             if (!begins && chapters.Count > 0) chapters[^1].Add(record);
         }

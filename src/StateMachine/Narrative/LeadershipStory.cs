@@ -41,6 +41,8 @@ public sealed record LeadershipStory
     public required StoryPhases Phases { get; init; }
     /// <summary>What could be lost.</summary>
     public required LossVerdict Loss { get; init; }
+    /// <summary>What the guard of the former leader did when the lease ended; null when it did nothing, or nobody has told of it yet.</summary>
+    public FenceFacts? Fenced { get; init; }
     /// <summary>What became of the former leader; null when there was none.</summary>
     public FormerLeader? Former { get; init; }
     /// <summary>The other members, and when each streamed from the new primary.</summary>

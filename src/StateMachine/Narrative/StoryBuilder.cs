@@ -10,6 +10,7 @@ internal sealed class StoryBuilder
     private readonly Dictionary<NodeName, Incarnation> data = [];
     private readonly EventRecord? request;
     private readonly EventRecord? primaryLost;
+    private readonly EventRecord? fenceRecord;
     private VacancyOpened? opening;
     private long openedMs;
     private long? firstStandMs;
@@ -26,8 +27,9 @@ internal sealed class StoryBuilder
     private string formerNote = "";
     private DataOrigin formerOrigin;
 
-    public StoryBuilder(StoryContext before, EventRecord first)
+    public StoryBuilder(StoryContext before, EventRecord first, EventRecord? fence)
     {
+        fenceRecord = fence is { Event: GuardFenced { Node: var node } } && first.Event is VacancyOpened { FormerHolder: { } holder } && node == holder ? fence : null;
         foreach (NodeName member in before.Members)
         {
             followers[member] = new(member, null, "");
@@ -38,6 +40,8 @@ internal sealed class StoryBuilder
         if (first.Event is VacancyOpened opened) Open(before, first, opened);
         else Add(first);
     }
+
+    private FenceFacts? Fence => (fenceRecord?.Event as GuardFenced)?.Fence;
 
     private NodeName? Former => opening?.FormerHolder;
 
@@ -171,11 +175,21 @@ internal sealed class StoryBuilder
             ClosedBy = electedRecord is { } record && elected!.Vacancy.Index > 0 ? (record.Index == lastAnswerIndex ? ElectionEnd.Answered : ElectionEnd.Waited) : null,
             Decision = elected is null ? null : WinningRule.Of(elected.Winner, elected.Candidates),
             Phases = Phases(),
-            Loss = StoryLoss.Of(primaryLost, elected),
+            Loss = StoryLoss.Of(primaryLost, elected, primaryLost?.Event == opening ? Fence : null),
+            Fenced = Fence,
             Former = Former is { } former ? Fate(former) : null,
             Followers = [.. followers.Values.Where(follower => follower.Node != Former)],
-            Steps = [.. steps],
+            Steps = AllSteps(),
         };
+    }
+
+    /// <summary>The steps, with the fence where it happened and not where it was told.</summary>
+    private ImmutableArray<StoryStep> AllSteps()
+    {
+        if (Fence is not { } fence) return [.. steps];
+        int at = steps.FindIndex(step => step.UnixMs > fence.AtUnixMs);
+        var told = new StoryStep(fence.AtUnixMs, fenceRecord!.Id, fenceRecord.Rule, EventSentences.Of(fenceRecord.Event));
+        return [.. at < 0 ? steps.Append(told) : steps.Take(at).Append(told).Concat(steps.Skip(at))];
     }
 
     private string Headline(NodeName? to)

@@ -6,7 +6,8 @@ internal static class StoryLoss
     /// <summary>The verdict.</summary>
     /// <param name="primaryLost">The vacancy that the last primary left, before any winner that never became one.</param>
     /// <param name="elected">The election.</param>
-    public static LossVerdict Of(EventRecord? primaryLost, LeaderElected? elected)
+    /// <param name="fence">What the guard of that primary did; null when nothing is known of it.</param>
+    public static LossVerdict Of(EventRecord? primaryLost, LeaderElected? elected, FenceFacts? fence)
     {
         if (primaryLost?.Event is not VacancyOpened { FormerHolder: { } former } opening)
             return Nothing(LossKind.NotApplicable, "there was no primary before");
@@ -19,7 +20,7 @@ internal static class StoryLoss
         if (opening.ShutdownLsn.IsValid && had > opening.ShutdownLsn)
             return new(LossKind.Nothing, 0, opening.ShutdownLsn, had, 0,
                 $"nothing: {former} stopped cleanly with its last checkpoint at {opening.ShutdownLsn}, and {elected.Winner} had its WAL to {had}");
-        long unseen = opening.ShutdownLsn.IsValid || opening.LastRenewalUnixMs == 0 ? 0 : Math.Max(0, primaryLost.UnixMs - opening.LastRenewalUnixMs);
+        long unseen = opening.ShutdownLsn.IsValid || opening.LastRenewalUnixMs == 0 ? 0 : Math.Max(0, End(primaryLost, fence) - opening.LastRenewalUnixMs);
         if (opening.Sync.Leader is not null)
             return new(LossKind.NothingAcknowledged, missing, opening.LastLeaderLsn, had, unseen,
                 $"no commit that waited for the synchronous standbys ({EventSentences.Names(opening.Sync.Standbys.Select(static m => m.Node))}): "
@@ -30,6 +31,9 @@ internal static class StoryLoss
             : new(LossKind.Possible, 0, opening.LastLeaderLsn, had, unseen,
                 $"nothing is known to be missing: {former} had written up to {opening.LastLeaderLsn} when it last said so, and the WAL of {elected.Winner} went to {had}{Tail(unseen, former)}");
     }
+
+    /// <summary>When the former primary could not commit any more: its own clock says so when its guard killed all of it, else the vacancy does.</summary>
+    private static long End(EventRecord vacancy, FenceFacts? fence) => fence is { Left: 0 } ? Math.Min(vacancy.UnixMs, fence.AtUnixMs + fence.SignalledMs) : vacancy.UnixMs;
 
     private static LossVerdict Nothing(LossKind kind, string sentence) => new(kind, 0, default, default, 0, sentence);
 

@@ -61,6 +61,14 @@ public sealed record ClusterState
 
     /// <summary>Typed view of <see cref="Config"/>; parsed once per version.</summary>
     [JsonIgnore] public DynamicConfiguration Settings => Config.Settings;
+
+    /// <summary>Whether the history tells of the fence of that time.</summary>
+    public bool RecordsFence(NodeName node, long atUnixMs)
+    {
+        for (int i = Events.Length - 1; i >= 0; i--)
+            if (Events[i].Event is GuardFenced known && known.Node == node && known.Fence.AtUnixMs == atUnixMs) return true;
+        return false;
+    }
 }
 
 /// <summary>Dynamic configuration and its version.</summary>

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Patroni.Raft.IntegrationTests.Cluster.Harness;
 using Patroni.Raft.Postgres.Guard;
 using Patroni.Raft.StateMachine;
@@ -53,6 +54,23 @@ public sealed class DeadAgentTests(ITestOutputHelper output)
         output.WriteLine($"deadline {lease.DeadlineMs}; last commit of {old.Name} {last - lease.DeadlineMs} ms, all gone seen {gone - lease.DeadlineMs} ms, first commit of {now.Name} {next - lease.DeadlineMs} ms after it");
         Assert.True(last <= lease.DeadlineMs, $"{old.Name} committed {last - lease.DeadlineMs} ms after its deadline");
         Assert.True(next > last, $"{now.Name} committed {last - next} ms before {old.Name} had ended");
+        await ToldAsync(cluster, old, lease.Epoch.ToString());
+    }
+
+    /// <summary>What the guard did is history as soon as an agent lives beside it, once, and part of the story of this change.</summary>
+    private async Task ToldAsync(TestCluster cluster, TestNode old, string epoch)
+    {
+        TestNode now = await cluster.PrimaryAsync();
+        JsonNode[] told = await Wait.ForAsync("the report of the fence", async () =>
+            (await now.GetAsync("/events")).Json?["events"]!.AsArray().Select(record => record!["event"]!)
+                .Where(happened => (string?)happened["type"] == "guard_fenced" && (string?)happened["fence"]!["epoch"] == epoch).ToArray() is { Length: > 0 } found ? found : null);
+        JsonNode fence = Assert.Single(told);
+        Assert.Equal(old.Name, (string?)fence["node"]);
+        Assert.True((int)fence["fence"]!["killed"]! > 1, fence.ToJsonString());
+        ProductResult explained = await cluster.CommandAsync("explain", "1", "-f", "json");
+        JsonNode story = JsonNode.Parse(explained.Output)!["changes"]![0]!;
+        Assert.Equal(fence["fence"]!["at_unix_ms"]!.ToString(), story["fenced"]?["at_unix_ms"]?.ToString());
+        output.WriteLine((await cluster.CommandAsync("explain", "1")).Output);
     }
 
     private static async Task<long> StampAsync(TestNode node, string aggregate) =>

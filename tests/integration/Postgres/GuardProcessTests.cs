@@ -43,7 +43,10 @@ public sealed class GuardProcessTests(ITestOutputHelper output)
         foreach (Task task in running) await Assert.ThrowsAnyAsync<NpgsqlException>(() => task.WaitAsync(TimeSpan.FromSeconds(60)));
         foreach (NpgsqlConnection connection in connections) await connection.DisposeAsync();
         await Wait.UntilAsync("an empty scan", () => guarded.Instance.Controller.VerifyStopped() is not null);
-        output.WriteLine(await Wait.ForAsync("the guard's report", () => Task.FromResult(guarded.Files.TakeReport())));
+        FenceFacts report = await Wait.ForAsync("the guard's report", () => Task.FromResult(guarded.Files.ReadReport()));
+        Assert.Equal((Epoch, 0), (report.Epoch, report.Left));
+        Assert.True(report.Killed > 200, $"{report.Killed} processes were killed");
+        output.WriteLine($"{report.Killed} processes signalled within {report.SignalledMs} ms, none left after {report.ElapsedMs} ms");
 
         await guarded.Instance.StartAsync(LaunchMode.Primary);
         double last = (double)(await guarded.Instance.SqlAsync("SELECT extract(epoch FROM timestamp)::float8 * 1000 FROM pg_last_committed_xact()"))!;

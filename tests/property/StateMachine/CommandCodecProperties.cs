@@ -98,7 +98,7 @@ public sealed class CommandCodecProperties
             "DeclineElection", "WithdrawFromElection", "CloseElection", "RenewLeader", "ReleaseLeader", "ExpireLeader", "ReportPromoted",
             "ReportCheckpointed", "TouchMember", "ExpireMember", "PatchConfig", "ReplaceConfig", "RequestFailover", "ClearFailover",
             "SetSyncState", "AppendHistory", "SetFailsafeTopology", "RegisterPeer", "RemovePeer", "RaiseFeatureLevel", "RaiseGeneration",
-            "WipeCluster", "ScheduleRestart", "ClearRestart",
+            "WipeCluster", "ScheduleRestart", "ClearRestart", "ReportFenced",
         ];
         var any = new AnyValue(new Random(5));
         for (int i = 0; i < inOrder.Length; i++)
@@ -109,7 +109,7 @@ public sealed class CommandCodecProperties
     public void Random_bytes_are_never_anything_but_a_refusal_or_a_command(byte[] bytes, byte tag)
     {
         DecodesOrRefuses(bytes);
-        DecodesOrRefuses([CommandCodec.Version, (byte)(tag % 30), .. new byte[24], .. bytes]);
+        DecodesOrRefuses([CommandCodec.Version, (byte)(tag % 31), .. new byte[24], .. bytes]);
     }
 
     [Property(MaxTest = 500)]

@@ -142,6 +142,7 @@ public sealed class ScriptPlayer
         Timeline = new(1 + (pick % 3)),
         Note = pick % 5 == 0 ? "wartet…" : "",
         DiskTrouble = pick % 7 == 0 ? "voll" : "",
+        FeatureLevel = pick == 19 ? 1 : 2,
     };
 
     private Command Next() => (State.Leadership is Uninitialized or Initializing && Pick(2) == 0 ? Pick(4) : Pick(34)) switch
@@ -168,10 +169,11 @@ public sealed class ScriptPlayer
         28 => Sync(),
         29 => new AppendHistory(AnyEpoch, [new(new(Pick(5)), AnyLsn, "earlier", 1, AnyNode)]),
         30 => new SetFailsafeTopology(AnyEpoch, Rarely ? 7 : State.FailsafeVersion, Rarely ? Topology() : ImmutableSortedDictionary<NodeName, string>.Empty),
+        32 => State.FeatureLevel < 2 ? new RaiseFeatureLevel(2) : new ReportFenced(AnyNode, new(AnyEpoch, Pick(3), "vorbei", (int)Pick(3), Pick(9), Pick(9), (int)Pick(2))),
         31 => Pick(9) switch
         {
             0 => new RemovePeer(AnyNode),
-            1 => new RaiseFeatureLevel((int)Pick(3)),
+            1 => new RaiseFeatureLevel((int)Pick(4)),
             2 => new RaiseGeneration(State.Generation + Pick(3), "forced"),
             3 => new WipeCluster("removed"),
             4 => new ScheduleRestart(AnyNode, 5, "then", new(Rarely ? PostgresRole.Replica : null, Rarely ? "15.2" : null, Rarely), Rarely ? 7 : null, 3),

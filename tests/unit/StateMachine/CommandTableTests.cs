@@ -62,6 +62,7 @@ public sealed class CommandTableTests
         [typeof(RaiseGeneration)] = new(c => new RaiseGeneration(c.State.Generation + 1, "why"),                   Accepted,          Accepted,          Accepted,          Accepted,          Accepted),
         [typeof(ScheduleRestart)] = new(_ => new ScheduleRestart(B, 5, "then", RestartConditions.None, null, 1),   Accepted,          Accepted,          Accepted,          Accepted,          Accepted),
         [typeof(ClearRestart)] = new(_ => new ClearRestart(B, 0, "why"),                                           RequestConflict,   RequestConflict,   RequestConflict,   RequestConflict,   RequestConflict),
+        [typeof(ReportFenced)] = new(_ => new ReportFenced(B, new(default, 5, "why", 3, 1, 2, 0)),                  FeatureLevel,      FeatureLevel,      FeatureLevel,      FeatureLevel,      FeatureLevel),
         [typeof(WipeCluster)] = new(_ => new WipeCluster("why"),                                                   IllegalTransition, Accepted,          Accepted,          IllegalTransition, IllegalTransition),
     };
 
