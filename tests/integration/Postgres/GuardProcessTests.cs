@@ -19,12 +19,10 @@ public sealed class GuardProcessTests(ITestOutputHelper output)
     [Fact]
     public async Task No_commit_of_200_busy_backends_is_after_the_deadline()
     {
-        await using GuardedInstance guarded = await GuardedInstance.MakeAsync(settings => settings with
+        await using GuardedInstance guarded = await GuardedInstance.LeadingAsync(Epoch, settings => settings with
         {
             Parameters = settings.Parameters.SetItem("track_commit_timestamp", "on"),
         });
-        guarded.Hold(Epoch, 120_000);
-        await guarded.StartPrimaryAsync(Epoch);
         await guarded.Instance.SqlAsync("CREATE TABLE t (n int)");
         List<NpgsqlConnection> connections = [];
         List<Task> running = [];
@@ -42,7 +40,7 @@ public sealed class GuardProcessTests(ITestOutputHelper output)
         guarded.Keeper.Dispose();
         foreach (Task task in running) await Assert.ThrowsAnyAsync<NpgsqlException>(() => task.WaitAsync(TimeSpan.FromSeconds(60)));
         foreach (NpgsqlConnection connection in connections) await connection.DisposeAsync();
-        await Wait.UntilAsync("an empty scan", () => guarded.Instance.Controller.VerifyStopped() is not null);
+        await guarded.GoneAsync();
         FenceFacts report = await Wait.ForAsync("the guard's report", () => Task.FromResult(guarded.Files.ReadReport()));
         Assert.Equal((Epoch, 0), (report.Epoch, report.Left));
         Assert.True(report.Killed > 200, $"{report.Killed} processes were killed");
@@ -59,9 +57,7 @@ public sealed class GuardProcessTests(ITestOutputHelper output)
     [Fact]
     public async Task Orphans_of_a_killed_postmaster_do_not_outlive_the_lease()
     {
-        await using GuardedInstance guarded = await GuardedInstance.MakeAsync();
-        guarded.Hold(Epoch, 120_000);
-        await guarded.StartPrimaryAsync(Epoch);
+        await using GuardedInstance guarded = await GuardedInstance.LeadingAsync(Epoch);
         await guarded.Instance.SqlAsync("CREATE TABLE t (n int)");
         await using NpgsqlConnection connection = await guarded.Instance.ConnectAsync();
         Task busy = new NpgsqlCommand("DO $$ BEGIN LOOP INSERT INTO t VALUES (1); COMMIT; END LOOP; END $$", connection) { CommandTimeout = 0 }.ExecuteNonQueryAsync();
@@ -76,7 +72,7 @@ public sealed class GuardProcessTests(ITestOutputHelper output)
             Assert.True(await guarded.TellAsync(next, new(Epoch, BootClock.NowMs + 300, false)));
         }
         await Assert.ThrowsAnyAsync<NpgsqlException>(() => busy.WaitAsync(TimeSpan.FromSeconds(60)));
-        await Wait.UntilAsync("an empty scan", () => guarded.Instance.Controller.VerifyStopped() is not null);
+        await guarded.GoneAsync();
     }
 
     [Fact]
@@ -107,9 +103,7 @@ public sealed class GuardProcessTests(ITestOutputHelper output)
     [Fact]
     public async Task Pause_keeps_it_running_and_the_end_of_pause_is_acknowledged_before_it_counts()
     {
-        await using GuardedInstance guarded = await GuardedInstance.MakeAsync();
-        guarded.Hold(Epoch, 120_000);
-        await guarded.StartPrimaryAsync(Epoch);
+        await using GuardedInstance guarded = await GuardedInstance.LeadingAsync(Epoch);
         // As at the start of a pause: the file alone, written while the guard waits for a deadline that then passes.
         Assert.True(guarded.Tell(new(Epoch, BootClock.NowMs + 700, false)));
         Assert.True(new LeaseFile(guarded.Instance.Settings.DataDir).Write(new(Epoch, BootClock.NowMs, true)));
@@ -117,15 +111,14 @@ public sealed class GuardProcessTests(ITestOutputHelper output)
         Assert.NotNull(guarded.Controller.Current);
         Assert.True(guarded.Keeper.Tell(new(Epoch, BootClock.NowMs, true), true));
         Assert.True(guarded.Tell(new(Epoch, BootClock.NowMs + 300, false)));
-        await Wait.UntilAsync("an empty scan", () => guarded.Instance.Controller.VerifyStopped() is not null);
+        await guarded.GoneAsync();
     }
 
     [Fact]
     public async Task A_killed_guard_is_replaced_without_an_interruption_and_a_second_one_refuses()
     {
-        await using GuardedInstance guarded = await GuardedInstance.MakeAsync();
-        guarded.Hold(Epoch, 120_000);
-        Postmaster postmaster = await guarded.StartPrimaryAsync(Epoch);
+        await using GuardedInstance guarded = await GuardedInstance.LeadingAsync(Epoch);
+        Postmaster postmaster = guarded.Controller.Current!;
         int first = guarded.Keeper.Pid!.Value;
         ProductResult second = await Product.RunAsync("/tmp", ["guard", guarded.Instance.Settings.DataDir]);
         Assert.Equal(GuardProgram.AlreadyGuarded, second.ExitCode);
@@ -136,15 +129,14 @@ public sealed class GuardProcessTests(ITestOutputHelper output)
         // The new one knows all that matters: it fences, and does not need to have launched it.
         Assert.True(guarded.Tell(new(Epoch, BootClock.NowMs + 300, false)));
         guarded.Keeper.Dispose();
-        await Wait.UntilAsync("an empty scan", () => guarded.Instance.Controller.VerifyStopped() is not null);
+        await guarded.GoneAsync();
     }
 
     [Fact]
     public async Task A_stopped_guard_is_noticed_and_replaced()
     {
-        await using GuardedInstance guarded = await GuardedInstance.MakeAsync();
-        guarded.Hold(Epoch, 120_000);
-        Postmaster postmaster = await guarded.StartPrimaryAsync(Epoch);
+        await using GuardedInstance guarded = await GuardedInstance.LeadingAsync(Epoch);
+        Postmaster postmaster = guarded.Controller.Current!;
         int first = guarded.Keeper.Pid!.Value;
         Libc.Kill(first, Libc.SigStop);
         // What would shorten the lease is not acknowledged, so it must not be proposed.
@@ -156,9 +148,8 @@ public sealed class GuardProcessTests(ITestOutputHelper output)
     [Fact]
     public async Task The_newest_agent_wins_and_a_guard_of_another_version_is_replaced_when_nothing_runs()
     {
-        await using GuardedInstance guarded = await GuardedInstance.MakeAsync();
-        guarded.Hold(Epoch, 120_000);
-        Postmaster postmaster = await guarded.StartPrimaryAsync(Epoch);
+        await using GuardedInstance guarded = await GuardedInstance.LeadingAsync(Epoch);
+        Postmaster postmaster = guarded.Controller.Current!;
         int first = guarded.Keeper.Pid!.Value;
         guarded.Keeper.Dispose();
 
@@ -211,6 +202,15 @@ public sealed class GuardProcessTests(ITestOutputHelper output)
             return new(instance);
         }
 
+        /// <summary>With a lease that lasts, and PostgreSQL as primary under it.</summary>
+        public static async Task<GuardedInstance> LeadingAsync(Epoch epoch, Func<Patroni.Raft.Postgres.PostgresSettings, Patroni.Raft.Postgres.PostgresSettings>? change = null)
+        {
+            GuardedInstance guarded = await MakeAsync(change);
+            guarded.Hold(epoch, 120_000);
+            await guarded.StartPrimaryAsync(epoch);
+            return guarded;
+        }
+
         public GuardKeeper NewKeeper(string? version = null)
         {
             string[] product = Product.Executable;
@@ -249,7 +249,7 @@ public sealed class GuardProcessTests(ITestOutputHelper output)
             return Controller.Launch(new(mode, epoch, Instance.Configuration.CommandLine(mode, control)));
         }
 
-        public async Task<Postmaster> StartPrimaryAsync(Epoch epoch)
+        private async Task StartPrimaryAsync(Epoch epoch)
         {
             Keeper.Declare(true);
             LaunchResult launch = await LaunchAsync(LaunchMode.Primary, epoch);
@@ -258,8 +258,10 @@ public sealed class GuardProcessTests(ITestOutputHelper output)
             Assert.True(progress is StartProgress.Ready, progress.ToString());
             // Launched by the guard, not by this process.
             Assert.Equal(Keeper.Pid, ProcFs.ReadStat(postmaster.Pid)?.ParentPid);
-            return postmaster;
         }
+
+        /// <summary>Waits until nothing of PostgreSQL is left.</summary>
+        public Task GoneAsync() => Wait.UntilAsync("an empty scan", () => Instance.Controller.VerifyStopped() is not null);
 
         public async ValueTask DisposeAsync()
         {
