@@ -62,7 +62,7 @@ internal sealed class BenchRun(BenchOptions options, Workplace workplace, Measur
     /// <summary>Everything at Patroni's lowest timing, with the same settings for both.</summary>
     private async Task EqualTimingAsync(SystemUnderTest system, bool first, CancellationToken cancel)
     {
-        var footprint = first && options.Wants(Figure.MemoryMib, Figure.CpuPercent);
+        var footprint = first && options.Wants(Figure.MemoryMib, Figure.GuardRssMib, Figure.GuardPssMib, Figure.CpuPercent);
         var patroniLowest = system == SystemUnderTest.Patroni && options.Wants(Figure.HostCrashLowestTiming);
         if (!footprint && !patroniLowest
             && !options.Wants(Figure.WholeFromNothing, Figure.Switchover, Figure.PostmasterKilled, Figure.HostCrashTtl20, Figure.ListStartUp))
@@ -82,6 +82,11 @@ internal sealed class BenchRun(BenchOptions options, Workplace workplace, Measur
             var idle = await Footprint.MeasureAsync(cluster, options.IdleDuration).WaitAsync(cancel);
             measurements.Add(system, Figure.MemoryMib, idle.PssMib, new() { ["processes"] = idle.Processes });
             measurements.Add(system, Figure.CpuPercent, idle.CpuPercentOfACore);
+            if (idle.Guard is { } guard)
+            {
+                measurements.Add(system, Figure.GuardRssMib, guard.RssMib);
+                measurements.Add(system, Figure.GuardPssMib, guard.PssMib);
+            }
         }
 
         if (options.Wants(Figure.ListStartUp))

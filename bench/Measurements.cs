@@ -22,6 +22,8 @@ internal enum Figure
     CommitP99,
     CommitsPerSecond,
     MemoryMib,
+    GuardRssMib,
+    GuardPssMib,
     CpuPercent,
     RestPrimary,
     RestPrimaryP99,

@@ -123,9 +123,17 @@ internal static partial class Processes
     }
 
     /// <summary>Proportional set size: private memory plus the fair share of shared pages.</summary>
-    public static long PssKib(int processId)
+    public static long PssKib(int processId) => MemoryKib(processId, "Pss:");
+
+    /// <summary>Resident set size: private memory plus all of the shared pages, as <c>ps</c> and <c>top</c> show it.</summary>
+    public static long RssKib(int processId) => MemoryKib(processId, "Rss:");
+
+    /// <summary>Whether the process is a guard of ours.</summary>
+    public static bool IsGuard(int processId) => File.ReadAllText($"/proc/{processId}/cmdline").Contains("\0guard\0", StringComparison.Ordinal);
+
+    private static long MemoryKib(int processId, string name)
     {
-        var line = File.ReadLines($"/proc/{processId}/smaps_rollup").First(l => l.StartsWith("Pss:", StringComparison.Ordinal));
+        var line = File.ReadLines($"/proc/{processId}/smaps_rollup").First(l => l.StartsWith(name, StringComparison.Ordinal));
         return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
     }
 

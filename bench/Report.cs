@@ -18,6 +18,8 @@ internal static class Report
         (Figure.CommitP99, "replicated commit over three nodes, one writer, p99", "ms", true),
         (Figure.CommitsPerSecond, "replicated commits, 64 writers", "/s", false),
         (Figure.MemoryMib, "memory of the managers, three idle nodes, loop_wait 1 (PSS)", "MiB", true),
+        (Figure.GuardRssMib, "memory of one guard beside its agent, resident (RSS)", "MiB", true),
+        (Figure.GuardPssMib, "memory of one guard beside its agent, proportional (PSS)", "MiB", true),
         (Figure.CpuPercent, "processor time of the managers, three idle nodes, loop_wait 1", "% of a core", true),
         (Figure.RestPrimary, "`GET /primary` of the leader, 16 connections", "/s", false),
         (Figure.RestPrimaryP99, "`GET /primary` of the leader, 16 connections, p99", "ms", true),
