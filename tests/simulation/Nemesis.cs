@@ -73,6 +73,15 @@ internal sealed partial class Nemesis(World world)
         });
     }
 
+    /// <summary>The agent dies that has reported a running primary and not adopted it: nothing may be done about it.</summary>
+    public void BeforeAdoption(SimNode node)
+    {
+        if (world.Log.State.Leadership is not Uninitialized || !node.AgentUp) return;
+        Say($"the agent of {node.Name} is killed before it adopts anything");
+        node.KillAgent();
+        world.After(world.Rng.Between(5_000, 30_000), node.StartAgent);
+    }
+
     /// <summary>The completion of an adoption was sent: it may be accepted, and expire, without the adopting node hearing of it.</summary>
     public void Adopting(SimNode node)
     {

@@ -112,6 +112,7 @@ internal sealed class World
         if (!Rng.Chance(0.6)) return;
         Nodes[1].Pg.Adopt(primary.Wal, primary.SystemIdentifier);
         Nodes[1].Pg.RunByHand(false, Nodes[0].Name);
+        if (Rng.Chance(0.4)) After(Rng.Between(400, 2500), () => Nemesis.BeforeAdoption(Nodes[0]));
     }
 
     private bool RunUntil(long end, Func<bool> done)

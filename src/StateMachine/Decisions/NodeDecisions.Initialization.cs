@@ -17,9 +17,11 @@ public static partial class NodeDecisions
             if (!hasData) return Decision.Wait("init.adopt-other", $"{member.Name} has data to adopt");
             // Of one system the newest timeline is adopted, whoever has it: no other claim would be accepted.
             bool isNewer = view.Report.SystemIdentifier == member.Report.SystemIdentifier && view.Report.Timeline > member.Report.Timeline;
-            bool otherIsBetter = view.Data is PresentData { IsStandby: true } && !isNewer
-                && member is { Presence: MemberPresence.Alive, Report.Role: PostgresRole.Primary };
-            if (otherIsBetter) return Decision.Wait("init.adopt-other", $"{member.Name} has the data of a primary to adopt");
+            if (view.Data is not PresentData { IsStandby: true } || isNewer || member.Report.Role != PostgresRole.Primary) continue;
+            if (member.Presence == MemberPresence.Alive) return Decision.Wait("init.adopt-other", $"{member.Name} has the data of a primary to adopt");
+            // What was last seen to run may run on, and nothing fences what nobody has adopted yet: only people can know. What had stopped is not waited for.
+            if (member.Report.State is not (PostgresState.Stopped or PostgresState.Crashed))
+                return Decision.Wait("init.adopt-other", $"{member.Name} ran as primary when it last reported; start its agent again, or, when its PostgreSQL is surely stopped: patroni-raft raft remove {member.Name}");
         }
         return Decision.Do("init.claim", hasData ? "existing data is adopted" : "no cluster exists yet",
             new Propose(new ClaimInitialization(view.Self, 0, hasData, view.ExpectedPeers, ClaimTtlMs)));

@@ -35,6 +35,16 @@ public sealed class AdoptionOrderTests
         cluster.Accept(Claim(cluster, B));
     }
 
+    [Fact]
+    public void A_silent_primary_that_was_last_seen_running_is_waited_for_until_people_remove_it()
+    {
+        TestCluster cluster = Reported(TestCluster.Report("a") with { Role = PostgresRole.Primary }, TestCluster.Report("b"));
+        cluster.Silence("a");
+        Assert.Equal("init.adopt-other", Decide(cluster, B, isStandby: true).Rule);
+        cluster.Accept(new RemovePeer(A));
+        Assert.Equal("init.claim", Decide(cluster, B, isStandby: true).Rule);
+    }
+
     private static MemberReport Stopped(string name, uint timeline) =>
         TestCluster.Report(name, timeline) with { State = PostgresState.Stopped, Role = PostgresRole.Primary };
 
