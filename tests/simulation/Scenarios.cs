@@ -195,6 +195,20 @@ public sealed class Scenarios
         Assert.Equal("rejoin.stop", NodeDecisions.Decide(Standby(recorded, null, 1)).Rule);
     }
 
+    /// <summary>A restart asked for while the winner is promoted pointed the replica to it, and the report of that promotion was lost.</summary>
+    [Fact]
+    public void ARestartStreamsNothingFromALeaderThatIsNotPromotedYet()
+    {
+        Promotion promotion = new(Other, new(1, 20), new(1), default, default, 21);
+        ClusterState led = LedByOther(promotion);
+        ClusterState elected = led with { Leadership = new Elected(led.Lease!) };
+        foreach ((ClusterState state, NodeName? upstream) in new[] { (elected, (NodeName?)null), (led, Other) })
+        {
+            NodeView view = Standby(state, null, 1) with { Request = NodeRequest.Restart };
+            Assert.Equal(new RunAction(new RestartAction(null, upstream)), Assert.Single(NodeDecisions.Decide(view).Effects));
+        }
+    }
+
     /// <summary>Two promotions to timeline 2 were never reported; the leader went on from one of them, and a member holds WAL of the other below where that was left.</summary>
     [Fact]
     public void ATimelineOfTheLeadersHistoryThatCameFromElsewhereIsClonedAnew()

@@ -29,7 +29,8 @@ public static partial class NodeDecisions
     private static Decision Restart(NodeView view, string rule, string reason, long? timeoutMs)
     {
         Epoch? epoch = view.State.Leader == view.Self ? view.State.Lease!.Epoch : null;
-        NodeName? upstream = epoch is not null ? null : (view.Server as StandbyServer)?.Upstream ?? Upstream(view, view.State.Lease!.Holder);
+        // From a leader that is not promoted yet nothing is streamed: it would be a promotion that the log does not know of, and may never hear of.
+        NodeName? upstream = epoch is not null || view.State.Leadership is not Led ? null : (view.Server as StandbyServer)?.Upstream ?? Upstream(view, view.State.Lease!.Holder);
         return Decision.Do(rule, reason, new RunAction(new RestartAction(epoch, upstream) { TimeoutMs = timeoutMs }));
     }
 
