@@ -11,20 +11,27 @@ public static partial class NodeDecisions
         if (!view.State.Members.ContainsKey(view.Self)) return Decision.Wait("init.register", "waiting to be registered");
         bool hasData = view.Data is PresentData;
         if (view.Traits.FailoverPriority <= 0 && !hasData) return Decision.Wait("init.nofailover", "nofailover is set; another node initializes the cluster");
+        if (WhyAnotherAdopts(view) is { } reason) return Decision.Wait("init.adopt-other", reason);
+        return Decision.Do("init.claim", hasData ? "existing data is adopted" : "no cluster exists yet",
+            new Propose(new ClaimInitialization(view.Self, 0, hasData, view.ExpectedPeers, ClaimTtlMs)));
+    }
+
+    /// <summary>Why another member must initialize the cluster, or null.</summary>
+    private static string? WhyAnotherAdopts(NodeView view)
+    {
         foreach (Member member in view.State.Members.Values)
         {
             if (member.Name == view.Self || member.Report.SystemIdentifier == 0) continue;
-            if (!hasData) return Decision.Wait("init.adopt-other", $"{member.Name} has data to adopt");
+            if (view.Data is not PresentData) return $"{member.Name} has data to adopt";
             // Of one system the newest timeline is adopted, whoever has it: no other claim would be accepted.
             bool isNewer = view.Report.SystemIdentifier == member.Report.SystemIdentifier && view.Report.Timeline > member.Report.Timeline;
             if (view.Data is not PresentData { IsStandby: true } || isNewer || member.Report.Role != PostgresRole.Primary) continue;
-            if (member.Presence == MemberPresence.Alive) return Decision.Wait("init.adopt-other", $"{member.Name} has the data of a primary to adopt");
+            if (member.Presence == MemberPresence.Alive) return $"{member.Name} has the data of a primary to adopt";
             // What was last seen to run may run on, and nothing fences what nobody has adopted yet: only people can know. What had stopped is not waited for.
             if (member.Report.State is not (PostgresState.Stopped or PostgresState.Crashed))
-                return Decision.Wait("init.adopt-other", $"{member.Name} ran as primary when it last reported; start its agent again, or, when its PostgreSQL is surely stopped: patroni-raft raft remove {member.Name}");
+                return $"{member.Name} ran as primary when it last reported; start its agent again, or, when its PostgreSQL is surely stopped: patroni-raft raft remove {member.Name}";
         }
-        return Decision.Do("init.claim", hasData ? "existing data is adopted" : "no cluster exists yet",
-            new Propose(new ClaimInitialization(view.Self, 0, hasData, view.ExpectedPeers, ClaimTtlMs)));
+        return null;
     }
 
     private static Decision WhenInitializing(NodeView view, InitializationClaim claim)
@@ -37,6 +44,9 @@ public static partial class NodeDecisions
             string reason = view.LastAction!.Reason;
             return Decision.Do("init.abandon", $"the bootstrap failed: {reason}", new Propose(new AbandonInitialization(claim.ClaimIndex, reason)));
         }
+        // The claim may have been proposed before the report of the other was seen here; now everything before the claim is.
+        if (view.Data is PresentData { IsStandby: true } && WhyAnotherAdopts(view) is { } better)
+            return Decision.Do("init.abandon", better, new Propose(new AbandonInitialization(claim.ClaimIndex, better)));
         return view.Data switch
         {
             UnfinishedData => RemoveUnfinished(view),

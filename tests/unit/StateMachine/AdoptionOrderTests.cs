@@ -45,6 +45,16 @@ public sealed class AdoptionOrderTests
         Assert.Equal("init.claim", Decide(cluster, B, isStandby: true).Rule);
     }
 
+    [Fact]
+    public void A_standby_whose_claim_overtook_the_report_of_a_primary_gives_it_back()
+    {
+        TestCluster cluster = Reported(TestCluster.Report("a") with { Role = PostgresRole.Primary }, TestCluster.Report("b"));
+        long claim = cluster.Accept(new ClaimInitialization(B, 0, true, 2, 30_000)).Index;
+        Assert.Equal(claim, Assert.IsType<AbandonInitialization>(Assert.IsType<Propose>(Assert.Single(Decide(cluster, B, isStandby: true).Effects)).Command).ClaimIndex);
+        cluster.Silence("a");
+        Assert.Equal("init.abandon", Decide(cluster, B, isStandby: true).Rule);
+    }
+
     private static MemberReport Stopped(string name, uint timeline) =>
         TestCluster.Report(name, timeline) with { State = PostgresState.Stopped, Role = PostgresRole.Primary };
 
