@@ -208,7 +208,7 @@ internal sealed class AbstractLog(World world)
     /// </summary>
     public void FormAnew(SimNode survivor)
     {
-        int kept = Math.Max(survivor.Applied, entries.Count - world.Rng.Between(0, world.Options.Plot == Plot.FormedAnew ? 40 : 4));
+        int kept = Math.Max(survivor.Applied, entries.Count - world.Rng.Between(0, world.Options.Plot == Plot.FormedAnew ? 150 : 4));
         // A node of the present group has the entry that formed it; a directory of a former group is not one to go on from.
         kept = Math.Max(kept, formedAt);
         // Nor is a log that lacks a promotion which others follow: the next one takes its timeline number, and their directories do not tell the two apart.

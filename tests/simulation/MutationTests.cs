@@ -49,7 +49,7 @@ public sealed class MutationTests(ITestOutputHelper output)
     ];
 
     private static readonly int Seeds =
-        int.TryParse(Environment.GetEnvironmentVariable("MUTATION_SEEDS"), NumberStyles.None, CultureInfo.InvariantCulture, out int seeds) ? seeds : 250;
+        int.TryParse(Environment.GetEnvironmentVariable("MUTATION_SEEDS"), NumberStyles.None, CultureInfo.InvariantCulture, out int seeds) ? seeds : 400;
 
     [Fact]
     public void Every_broken_rule_is_found()
@@ -57,22 +57,23 @@ public sealed class MutationTests(ITestOutputHelper output)
         string? only = Environment.GetEnvironmentVariable("MUTATION");
         (Mutation Rule, Plot Plot, string[] Invariants)[] rules = [.. Rules.Where(rule => only is null || rule.Rule.ToString() == only)];
         var found = new ConcurrentDictionary<Mutation, SimResult?>();
-        Parallel.ForEach(rules, rule => found[rule.Rule] = FirstViolation(rule.Rule, rule.Plot));
+        Parallel.ForEach(rules, rule => found[rule.Rule] = FirstViolation(rule));
         output.WriteLine($"{"broken rule",-30} {"seed",6}  found by");
         foreach ((Mutation rule, _, _) in rules)
             output.WriteLine($"{rule,-30} {found[rule]?.Options.Seed.ToString(CultureInfo.InvariantCulture) ?? "-",6}  {Short(found[rule]?.Violation?.Message ?? $"nothing within {Seeds} seeds")}");
         if (only is not null)
             foreach ((Mutation rule, _, _) in rules) output.WriteLine(found[rule]?.Report ?? "");
-        Assert.Empty(rules.Where(rule => found[rule.Rule]?.Violation is not { } violation || !rule.Invariants.Contains(violation.Invariant)).Select(static rule => rule.Rule));
+        Assert.Empty(rules.Where(rule => found[rule.Rule] is null).Select(static rule => rule.Rule));
     }
 
     [Fact]
     public void Every_rule_has_a_row() => Assert.Equal(Enum.GetValues<Mutation>().Skip(1).Order(), Rules.Select(static rule => rule.Rule).Order());
 
-    private static SimResult? FirstViolation(Mutation rule, Plot plot)
+    /// <summary>The first violation of an invariant that the rule protects. One of another is no proof of the rule, and the next seed is tried.</summary>
+    private static SimResult? FirstViolation((Mutation Rule, Plot Plot, string[] Invariants) rule)
     {
         for (ulong seed = 1; seed <= (ulong)Seeds; seed++)
-            if (World.Run(SimOptions.Of(seed, rule, plot)) is { Violation: not null } result) return result;
+            if (World.Run(SimOptions.Of(seed, rule.Rule, rule.Plot)) is { Violation: { } violation } result && rule.Invariants.Contains(violation.Invariant)) return result;
         return null;
     }
 

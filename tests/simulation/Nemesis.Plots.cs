@@ -6,6 +6,7 @@ namespace Patroni.Raft.Simulation;
 internal sealed partial class Nemesis
 {
     private readonly List<SimNode> away = [];
+    private SimNode? left;
 
     private Plot Plot => world.Options.Plot;
 
@@ -32,19 +33,34 @@ internal sealed partial class Nemesis
     /// <summary>One node misses that another was elected, and the group goes on from its log.</summary>
     private void LoseTheQuorum()
     {
-        if (Primary is not { } primary) return;
+        if (Primary is not { } primary || left is not null) return;
         SimNode[] able = [.. world.Nodes.Where(static node => node.HasPostgres && node.Pg.HasData)];
         if (able.Length == 0) return;
-        SimNode survivor = world.Rng.Pick(able);
+        SimNode survivor = left = world.Rng.Pick(able);
         Say($"the Raft port of {survivor.Name} is cut");
         survivor.RaftCut = true;
-        HandOver();
-        if (world.Rng.Chance(0.5)) Crash(primary);
-        world.After(world.Rng.Between(500, 9000), () =>
+        // The more it misses, the more of what the lost group counted is counted again.
+        world.After(world.Rng.Between(0, 15_000), () =>
         {
-            survivor.RaftCut = false;
-            if (!over && survivor.Pg.HasData) FormAnew(survivor);
+            if (over || left != survivor) return;
+            HandOver();
+            if (world.Rng.Chance(0.5)) Crash(primary);
+            world.After(world.Rng.Between(500, 9000), () => GoOnFrom(survivor));
         });
+    }
+
+    /// <summary>Somebody was elected: the quorum may be lost before anybody hears of a promotion.</summary>
+    public void Elected()
+    {
+        if (left is { } survivor && world.Rng.Chance(0.7)) world.After(world.Rng.Between(0, 60), () => GoOnFrom(survivor));
+    }
+
+    private void GoOnFrom(SimNode survivor)
+    {
+        if (left != survivor) return;
+        left = null;
+        survivor.RaftCut = false;
+        if (!over && survivor.Pg.HasData) FormAnew(survivor);
     }
 
     private void HandOver()

@@ -169,6 +169,7 @@ internal sealed class Oracle(World world)
                 throw new InvariantViolation("h", $"{elected.Winner} acquires epoch {elected.Epoch} while {other.Name} writes by promises: {other.Held}");
         }
         world.Nemesis.Moment(world.NodeOf(elected.Winner)!, "an election");
+        world.Nemesis.Elected();
         if (entry.Before.Vacancy is not { } vacancy) return;
         CommandId id = StandOf(entry, vacancy, elected.Winner);
         SimNode winner = world.NodeOf(elected.Winner)!;

@@ -89,7 +89,8 @@ internal sealed record SimOptions
             // Who has no PostgreSQL keeps the quorum while both others are dead or cut off.
             Plot.LateStands => options with { DataNodes = 2, Witnesses = 3, BootstrapConfigJson = rng.Pick(ShortTimings), RaftTrouble = false, Synchronous = false },
             Plot.EarlyRejoins => options with { BootstrapConfigJson = rng.Pick(ShortTimings), RaftTrouble = false },
-            _ => options with { Synchronous = false },
+            // A group formed anew elects before it has counted as far as the lost one did.
+            _ => options with { BootstrapConfigJson = rng.Pick(ShortTimings), Synchronous = false },
         };
     }
 
