@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Net.Http.Headers;
+using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
@@ -54,7 +55,7 @@ public sealed partial class FailsafeClient(ConfigurationStore configuration, str
             if (!accepted) LogRefused(name, (int)answer.StatusCode, text);
             return accepted;
         }
-        catch (Exception error) when (error is HttpRequestException or OperationCanceledException or UriFormatException or InvalidOperationException)
+        catch (Exception error) when (error is HttpRequestException or SocketException or OperationCanceledException or UriFormatException or InvalidOperationException)
         {
             LogSilent(name, error is OperationCanceledException ? "no answer in time" : error.Message);
             return false;

@@ -1,4 +1,5 @@
 using System.Net.Http.Headers;
+using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 using Patroni.Raft.Agent.Configuration;
@@ -208,6 +209,10 @@ public sealed class ApiClient : IDisposable
         {
             throw new TimeoutException();
         }
+        catch (SocketException e)
+        {
+            throw ResetAtOnce(e);
+        }
     }
 
     /// <summary>Adds nodes learnt from the cluster, to be tried after the known ones.</summary>
@@ -264,7 +269,14 @@ public sealed class ApiClient : IDisposable
             // SocketsHttpHandler reports its own connect timeout as a cancellation too.
             throw new TimeoutException();
         }
+        catch (SocketException e)
+        {
+            throw ResetAtOnce(e);
+        }
     }
+
+    // A node that dies between taking a connection and its first byte: SocketsHttpHandler asks for the peer's address then, and lets the socket's own error through.
+    private static HttpRequestException ResetAtOnce(SocketException e) => new(HttpRequestError.ConnectionError, e.Message, e);
 
     private AuthenticationHeaderValue? TokenFor(string path) =>
         path.StartsWith("/raft/", StringComparison.Ordinal) && NodeToken?.Value is { } token ? new("Bearer", token) : null;

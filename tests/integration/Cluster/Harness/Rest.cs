@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -42,7 +43,7 @@ internal static class Rest
             using HttpResponseMessage answer = await Client.SendAsync(request, limit.Token);
             return new((int)answer.StatusCode, await answer.Content.ReadAsStringAsync(limit.Token));
         }
-        catch (Exception e) when (e is HttpRequestException or OperationCanceledException or IOException)
+        catch (Exception e) when (e is HttpRequestException or SocketException or OperationCanceledException or IOException)
         {
             return new(0, e.Message);
         }
