@@ -62,8 +62,9 @@ public sealed class GuardProcessTests(ITestOutputHelper output)
         await using NpgsqlConnection connection = await guarded.Instance.ConnectAsync();
         Task busy = new NpgsqlCommand("DO $$ BEGIN LOOP INSERT INTO t VALUES (1); COMMIT; END LOOP; END $$", connection) { CommandTimeout = 0 }.ExecuteNonQueryAsync();
         guarded.Keeper.Dispose();
-        Libc.Kill(guarded.Controller.Current!.Pid, Libc.SigKill);
-        await guarded.Controller.Current.Exited.WaitAsync(TimeSpan.FromSeconds(60));
+        Postmaster postmaster = guarded.Controller.Current!;
+        Libc.Kill(postmaster.Pid, Libc.SigKill);
+        await postmaster.Exited.WaitAsync(TimeSpan.FromSeconds(60));
         Assert.Contains(guarded.Instance.Controller.Scan().All, process => process.Pid == connection.ProcessID);
 
         // The next agent shortens the lease, and is gone too.
