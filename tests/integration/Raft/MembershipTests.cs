@@ -40,7 +40,7 @@ public sealed class MembershipTests
         group.Start(3, "--join", "yes");
         await group.ExpectStartedAsync(3);
         var address = group.Addresses[3];
-        Assert.Contains("Done", await group[leader].AskAsync("add", address), StringComparison.Ordinal);
+        await AddAsync(group[leader], address);
         Assert.Contains("AlreadyMember", await group[leader].AskAsync("add", address), StringComparison.Ordinal);
         Assert.Contains("NotLeader", await group[(leader + 1) % 3].AskAsync("add", address), StringComparison.Ordinal);
         Assert.Equal("True", await group[leader].AskAsync("transfer", address, TimeSpan.FromMinutes(2)));
@@ -91,7 +91,7 @@ public sealed class MembershipTests
         Assert.Equal("0", (await group[lost].StatusAsync())["last"]);
 
         Assert.Contains("Done", await group[leader].AskAsync("remove", group.Addresses[lost]), StringComparison.Ordinal);
-        Assert.Contains("Done", await group[leader].AskAsync("add", group.Addresses[lost]), StringComparison.Ordinal);
+        await AddAsync(group[leader], group.Addresses[lost]);
         var states = await group.ConvergeAsync();
         Assert.Single(states.Select(state => state["hash"]).Distinct());
     }
@@ -175,7 +175,7 @@ public sealed class MembershipTests
         Directory.Delete(group.DataOf(1), true);
         group.Start(1, "--join", "yes");
         await group.ExpectStartedAsync(1);
-        Assert.Contains("Done", await group[0].AskAsync("add", group.Addresses[1]), StringComparison.Ordinal);
+        await AddAsync(group[0], group.Addresses[1]);
         Assert.Equal("ok 101", await group[1].AskAsync("b", "10000"));
         Assert.Equal("2", (await group[1].StatusAsync())["generation"]);
     }
@@ -193,4 +193,13 @@ public sealed class MembershipTests
             Assert.Equal($"ok {i}", await group[0].AskAsync("b", "10000"));
         }
     }
+
+    /// <summary>Adds a voter as an operator does: on a slow machine the outcome may be unknown, and is asked for again.</summary>
+    private static Task AddAsync(DriverProcess leader, string address) => DriverGroup.EventuallyAsync(async () =>
+    {
+        string answer = await leader.AskAsync("add", address);
+        if (answer.Contains("Done", StringComparison.Ordinal) || answer.Contains("AlreadyMember", StringComparison.Ordinal)) return true;
+        Assert.Contains("Unknown", answer, StringComparison.Ordinal);
+        return false;
+    }, $"the membership of {address}");
 }
