@@ -21,7 +21,7 @@ public sealed record ClientConfiguration
         Authentication = null, Insecure = false, CaCert = null, CertFile = null, KeyFile = null, KeyFilePassword = null,
     };
 
-    /// <summary><c>raft.password</c>: the cluster's secret, which entitles to change the Raft group; <c>null</c> when the file has none.</summary>
+    /// <summary><c>raft.password</c>: the cluster's secret, which entitles to see and change the Raft group; <c>null</c> when the file has none.</summary>
     public string? RaftPassword { get; init; }
 
     /// <summary>

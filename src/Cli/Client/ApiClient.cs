@@ -55,7 +55,7 @@ public sealed class ApiClient : IDisposable
     private readonly List<Uri> _nodes;
     private readonly string _origin;
 
-    /// <summary>Proof of the cluster's secret, for changes of the Raft group; used when there are no credentials.</summary>
+    /// <summary>Proof of the cluster's secret, for requests below <c>/raft/</c>; used when there are no credentials.</summary>
     public Lazy<string?>? NodeToken { get; init; }
 
     /// <summary>A client for these nodes.</summary>

@@ -79,7 +79,7 @@ public sealed class ClusterClient : IDisposable
     /// <inheritdoc/>
     public void Dispose() => Api.Dispose();
 
-    // Derived when a change of the Raft group is sent: it takes a noticeable part of a second.
+    // Derived when the first request below /raft/ is sent: it takes a noticeable part of a second.
     private static Lazy<string?> Token(FoundCluster found) => new(() => found is { RaftPassword: { Length: > 0 } password, Scope: { } scope }
         ? NodeToken.Of(RaftSecurity.Password(password, scope))?.Value : null);
 

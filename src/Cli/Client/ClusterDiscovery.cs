@@ -16,7 +16,7 @@ public sealed record ClientOptions(string? ConfigFile, string? Addresses, bool I
 /// <param name="Origin">Who says so: a file, or words for the user when there are no addresses.</param>
 public sealed record FoundCluster(string? Scope, ImmutableArray<Uri> Urls, CtlSettings Ctl, string Origin)
 {
-    /// <summary>The cluster's secret (<c>raft.password</c>), which entitles to change the Raft group; <c>null</c> when it is not known.</summary>
+    /// <summary>The cluster's secret (<c>raft.password</c>), which entitles to see and change the Raft group; <c>null</c> when it is not known.</summary>
     public string? RaftPassword { get; init; }
 }
 
