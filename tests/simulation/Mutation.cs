@@ -54,6 +54,8 @@ internal enum Mutation
     LineageCheckOff,
     /// <summary>The marker of a promotion that was never recorded is ignored.</summary>
     MarkerCheckOff,
+    /// <summary>The mark of the recorded promotion to which a replica was pointed is ignored.</summary>
+    FollowMarkOff,
     /// <summary>
     /// pg_rewind runs before the new primary's first checkpoint, finds nothing to do, and is believed: alone the break does no harm, because PostgreSQL does
     /// not stream across the fork and a running standby is judged again.

@@ -41,6 +41,7 @@ public sealed class MutationTests(ITestOutputHelper output)
         (Mutation.SyncRemovalReversed, Plot.None, ["f"]),
         (Mutation.EpochsReused, Plot.FormedAnew, ["d"]),
         (Mutation.StaleStandCounted, Plot.LateStands, ["e", "j"]),
+        (Mutation.FollowMarkOff, Plot.DeafReplicas, ["e", "g"]),
         (Mutation.RewindBeforeCheckpoint, Plot.EarlyRejoins, ["j"]),
         (Mutation.PromiseNotDurable, Plot.Promises, ["a", "h"]),
         (Mutation.PromiseWhileStanding, Plot.Promises, ["a", "h"]),

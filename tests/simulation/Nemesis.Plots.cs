@@ -7,6 +7,9 @@ internal sealed partial class Nemesis
 {
     private readonly List<SimNode> away = [];
     private SimNode? left;
+    private SimNode? deaf;
+    private SimNode? spare;
+    private SimNode? promotedAgain;
 
     private Plot Plot => world.Options.Plot;
 
@@ -19,6 +22,7 @@ internal sealed partial class Nemesis
             case Plot.FormedAnew: LoseTheQuorum(); break;
             case Plot.LateStands: HandOver(); break;
             case Plot.EarlyRejoins: CutOffUntilAnotherIsPromoted(); break;
+            case Plot.DeafReplicas: Deafen(); break;
             case Plot.Promises: Betray(); break;
             case Plot.Topologies: SendAway(); break;
         }
@@ -50,8 +54,13 @@ internal sealed partial class Nemesis
     }
 
     /// <summary>Somebody was elected: the quorum may be lost before anybody hears of a promotion.</summary>
-    public void Elected()
+    public void Elected(NodeName winner)
     {
+        if (winner == promotedAgain?.Name && spare is { } other)
+        {
+            other.RaftCut = false;
+            CrashFor(other, world.Rng.Between(1500, 5000));
+        }
         if (left is { } survivor && world.Rng.Chance(0.7)) world.After(world.Rng.Between(0, 60), () => GoOnFrom(survivor));
     }
 
@@ -84,6 +93,44 @@ internal sealed partial class Nemesis
     private void ComeBack(SimNode node)
     {
         if (away.Remove(node)) node.Group = 0;
+    }
+
+    /// <summary>
+    /// Two replicas lose their Raft ports alone, and the primary is told to end: with nobody else to stand it is elected again. The one stays deaf; the other has what
+    /// the primary had when it ended, and nothing of its promotion.
+    /// </summary>
+    private void Deafen()
+    {
+        if (Primary is not { AgentUp: true } primary || deaf is not null) return;
+        SimNode[] replicas = [.. world.Nodes.Where(node => node.HasPostgres && node != primary && node.Pg.State == Processes.Standby)];
+        if (replicas.Length < 2) return;
+        (promotedAgain, deaf, spare) = (primary, replicas[0], replicas[1]);
+        if (world.Rng.Chance(0.5)) (deaf, spare) = (spare, deaf);
+        foreach (SimNode node in new[] { deaf, spare })
+        {
+            Say($"the Raft port of {node.Name} is cut");
+            node.RaftCut = true;
+        }
+        world.After(world.Rng.Between(100, 1500), () =>
+        {
+            Say($"the agent of {primary.Name} is told to end");
+            primary.ShutdownRequested = true;
+            primary.Wake();
+            world.After(world.Rng.Between(900, 2500), primary.StartAgent);
+        });
+        world.After(world.Rng.Between(14_000, 22_000), () =>
+        {
+            foreach (SimNode node in world.Nodes) node.RaftCut = false;
+            deaf = spare = promotedAgain = null;
+        });
+    }
+
+    private void CrashFor(SimNode node, int ms)
+    {
+        if (over || !node.HostUp) return;
+        Say($"crash of {node.Name}");
+        node.CrashHost();
+        world.After(ms, node.Reboot);
     }
 
     /// <summary>The primary dies, or has to live by promises.</summary>
@@ -137,6 +184,16 @@ internal sealed partial class Nemesis
         Moment(node, "a promotion");
         if (over) return;
         if (Plot == Plot.LateStands && world.Rng.Chance(0.6)) world.After(world.Rng.Between(0, 8), () => DieBriefly(node, 2500));
+        // Before the log hears of it; the deaf replica has what it wrote until then.
+        if (node == promotedAgain && world.Rng.Chance(0.8))
+        {
+            node.CanSend = false;
+            world.After(world.Rng.Between(20, 150), () =>
+            {
+                node.CanSend = true;
+                CrashFor(node, world.Rng.Between(7000, 12_000));
+            });
+        }
         if (Plot == Plot.EarlyRejoins)
             foreach (SimNode other in away.ToArray())
                 if (other != node) world.After(world.Rng.Between(0, 400), () => ComeBack(other));

@@ -112,8 +112,14 @@ internal sealed class Oracle(World world)
             throw new InvariantViolation("core", $"{node.Name} restarts again by the schedule of {restart.RequestIndex}");
     }
 
+    /// <summary>(g), of a stream. What PostgreSQL does while nobody watches it must be found as soon as somebody does.</summary>
+    public void CheckStreams(SimNode standby, SimNode upstream)
+    {
+        if (standby.IsWatched) CheckFollows(standby, upstream);
+    }
+
     /// <summary>(g).</summary>
-    public void CheckFollows(SimNode standby, SimNode upstream)
+    private static void CheckFollows(SimNode standby, SimNode upstream)
     {
         if (!standby.Pg.Wal.IsPrefixOf(upstream.Pg.Wal))
             throw new InvariantViolation("g", $"{standby.Name} streams from {upstream.Name} and its {standby.Pg.Wal} is no prefix of {upstream.Pg.Wal}");
@@ -169,7 +175,7 @@ internal sealed class Oracle(World world)
                 throw new InvariantViolation("h", $"{elected.Winner} acquires epoch {elected.Epoch} while {other.Name} writes by promises: {other.Held}");
         }
         world.Nemesis.Moment(world.NodeOf(elected.Winner)!, "an election");
-        world.Nemesis.Elected();
+        world.Nemesis.Elected(elected.Winner);
         if (entry.Before.Vacancy is not { } vacancy) return;
         CommandId id = StandOf(entry, vacancy, elected.Winner);
         SimNode winner = world.NodeOf(elected.Winner)!;

@@ -42,6 +42,7 @@ internal sealed class PgModel(World world, SimNode node)
     public TimelineId MinRecoveryTimeline { get; set; }
     public bool StandbySignal { get; set; }
     public PromotionMark? Mark { get; set; }
+    public FollowMark? Followed { get; set; }
     public NodeName? Upstream { get; set; }
 
     public Processes State { get; private set; }
@@ -85,6 +86,7 @@ internal sealed class PgModel(World world, SimNode node)
         SystemIdentifier = systemIdentifier;
         Wal = wal;
         Mark = null;
+        Followed = null;
         StandbySignal = true;
         Control = ControlState.InRecovery;
         CheckpointAt = Math.Max(0, wal.Length - 1);
@@ -292,6 +294,7 @@ internal sealed class PgModel(World world, SimNode node)
         return new PresentData(Incarnation, SystemIdentifier, timeline, standby, clean, Lsn.Max(Wal.LsnOf(CheckpointAt), MinRecovery > 0 ? Wal.LsnOf(MinRecovery) : default))
         {
             History = HistoryOf(timeline),
+            NewestWal = Wal.Timeline,
         };
     }
 

@@ -16,6 +16,11 @@ internal enum Plot
     EarlyRejoins,
     /// <summary>Primaries without quorum live by promises, and who promised dies, lags behind, or is not reached again.</summary>
     Promises,
+    /// <summary>
+    /// A replica hears nothing of the group and streams on, while its primary ends, is elected and promoted again, dies before it says so, and another is
+    /// promoted at the same position.
+    /// </summary>
+    DeafReplicas,
     /// <summary>A member comes back, and into the topology of failsafe mode, just when the primary loses the quorum.</summary>
     Topologies,
 }

@@ -111,14 +111,14 @@ internal sealed partial class SimNode
     private IEnumerable<int> Steps(NodeAction action) => action switch
     {
         InitializeAction => Initialize(),
-        StartPrimaryAction => Start(true, null),
-        StartStandbyAction start => Start(false, start.Upstream),
+        StartPrimaryAction => Start(true, null, null),
+        StartStandbyAction start => Start(false, start.Upstream, start.Mark),
         PromoteAction promote => Promote(promote.Epoch),
-        FollowAction follow => Follow(follow.Upstream),
+        FollowAction follow => Follow(follow.Upstream, follow.Mark),
         StopAction stop => Stop(stop.ForHandover),
         RestartAction restart => Restart(restart),
-        RewindAction rewind => Rewind(rewind.Leader),
-        CloneAction clone => Clone(clone.Source),
+        RewindAction rewind => Rewind(rewind.Leader, rewind.Mark),
+        CloneAction clone => Clone(clone),
         RemoveDataAction => RemoveData(),
         _ => throw new InvalidOperationException($"{action.Kind} has no executor."),
     };
@@ -167,9 +167,14 @@ internal sealed partial class SimNode
         Pg.Create(world.Rng.Next() | 1);
     }
 
-    private IEnumerable<int> Start(bool asPrimary, NodeName? upstream)
+    private IEnumerable<int> Start(bool asPrimary, NodeName? upstream, FollowMark? mark)
     {
         yield return Ms(5, 60);
+        if (mark is not null && Pg.HasData)
+        {
+            Pg.Followed = mark;
+            yield return Ms(1, 10);
+        }
         if (Pg.HasProcesses || !Pg.HasData)
         {
             Fail("processes of the instance are left, or it has no data");
@@ -232,9 +237,14 @@ internal sealed partial class SimNode
         }
     }
 
-    private IEnumerable<int> Follow(NodeName? upstream)
+    private IEnumerable<int> Follow(NodeName? upstream, FollowMark? mark)
     {
         yield return Ms(5, 80);
+        if (mark is not null)
+        {
+            Pg.Followed = mark;
+            yield return Ms(1, 10);
+        }
         if (Pg.State != Processes.Standby || Pg.IsHung || Fails()) Fail("PostgreSQL does not answer");
         else Pg.Upstream = upstream;
     }
@@ -282,7 +292,7 @@ internal sealed partial class SimNode
         foreach (int pause in Stop(action.AsPrimaryUnder is not null)) yield return pause;
         if (Pg.HasProcesses) yield break;
         job!.Failure = null;
-        foreach (int pause in Start(action.AsPrimaryUnder is not null, action.Upstream)) yield return pause;
+        foreach (int pause in Start(action.AsPrimaryUnder is not null, action.Upstream, null)) yield return pause;
     }
 
     private IEnumerable<int> RemoveData()
@@ -292,8 +302,9 @@ internal sealed partial class SimNode
         Pg.Special = new NoData();
     }
 
-    private IEnumerable<int> Clone(NodeName source)
+    private IEnumerable<int> Clone(CloneAction action)
     {
+        NodeName source = action.Source;
         world.Oracle.CheckNoProcesses(this, "a clone is written");
         Pg.Special = new UnfinishedData(UnfinishedWork.Clone);
         SimNode? from = world.NodeOf(source);
@@ -307,12 +318,14 @@ internal sealed partial class SimNode
             Fail($"{source} does not answer");
             yield break;
         }
+        FollowMark? its = action.FromReplica ? from!.Pg.Followed : null;
         Pg.Adopt(from!.Pg.Wal, from.Pg.SystemIdentifier);
+        Pg.Followed = its is not null && its.Epoch < action.Mark!.Epoch ? its : action.Mark;
         Pg.Control = ControlState.InRecovery;
     }
 
     /// <summary>pg_rewind as the product runs it: crash recovery first, refused before the leader's first checkpoint, divergence judged by numbers.</summary>
-    private IEnumerable<int> Rewind(NodeName leader)
+    private IEnumerable<int> Rewind(NodeName leader, FollowMark? mark)
     {
         world.Oracle.CheckNoProcesses(this, "pg_rewind");
         bool again = Pg.Special is UnfinishedData;
@@ -342,6 +355,7 @@ internal sealed partial class SimNode
             yield break;
         }
         Pg.Adopt(from.Pg.Wal, from.Pg.SystemIdentifier);
+        Pg.Followed = mark;
     }
 
     /// <summary>Whether local WAL continues into the leader's, by numbers: the end of all local WAL against the leader's history.</summary>

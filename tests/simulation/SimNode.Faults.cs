@@ -6,6 +6,7 @@ internal sealed partial class SimNode
 {
     private readonly Dictionary<CommandId, long> sentAt = [];
     private long frozenUntil;
+    private long watchedSince;
     private long hostFrozenUntil;
     private long thawedAt = long.MinValue / 2;
     /// <summary>The guard's arming, by declared intent; outlives the agent where there is a guard.</summary>
@@ -19,6 +20,9 @@ internal sealed partial class SimNode
 
     /// <summary>Whether the whole host stands still: nothing on it runs, and its clock goes on.</summary>
     public bool HostIsFrozen => world.Now < hostFrozenUntil;
+
+    /// <summary>Whether an agent has watched the instance without a break for long enough to end what was under way before.</summary>
+    public bool IsWatched => AgentUp && !IsFrozen && world.Now - watchedSince > 5000;
 
     /// <summary>Whether a fault may strike the agent alone: something else fences.</summary>
     public bool IsGuarded => world.Options.Guard && !guardIsDown;
@@ -34,7 +38,7 @@ internal sealed partial class SimNode
 
     public void Freeze(long forMs)
     {
-        frozenUntil = Math.Max(frozenUntil, world.Now + forMs);
+        watchedSince = frozenUntil = Math.Max(frozenUntil, world.Now + forMs);
         world.After(forMs, Wake);
     }
 
@@ -67,7 +71,7 @@ internal sealed partial class SimNode
     public void Thaw()
     {
         if (HostIsFrozen) thawedAt = world.Now;
-        frozenUntil = hostFrozenUntil = world.Now;
+        watchedSince = frozenUntil = hostFrozenUntil = world.Now;
         Wake();
     }
 

@@ -125,6 +125,7 @@ internal sealed partial class SimNode
         walArrived = default;
         provenUnder = default;
         frozenUntil = 0;
+        watchedSince = world.Now;
         StartFailsafe();
         if (leaseFile is { } file && file.BootId == Clock.BootId) keeper = keeper.Restore(file.Lease);
         // What runs and is not known to be a standby may be writable; with a guard its arming says so.
@@ -316,6 +317,7 @@ internal sealed partial class SimNode
         Running = job?.Kind,
         LastAction = lastAction,
         Mark = Pg.HasData && !Is(Mutation.MarkerCheckOff) ? Pg.Mark : null,
+        Followed = Pg.HasData && !Is(Mutation.FollowMarkOff) ? Pg.Followed : null,
         Traits = Traits,
         Report = Report(),
         BootstrapConfigJson = world.Options.BootstrapConfigJson,

@@ -88,6 +88,7 @@ internal sealed record SimOptions
             Plot.Topologies => options with { DataNodes = rng.Between(3, 4), Witnesses = rng.Between(0, 1), BootstrapConfigJson = FailsafeTimings, RaftTrouble = false },
             // Who has no PostgreSQL keeps the quorum while both others are dead or cut off.
             Plot.LateStands => options with { DataNodes = 2, Witnesses = 3, BootstrapConfigJson = rng.Pick(ShortTimings), RaftTrouble = false, Synchronous = false },
+            Plot.DeafReplicas => options with { DataNodes = 3, Witnesses = 2, BootstrapConfigJson = rng.Pick(ShortTimings), RaftTrouble = false, Synchronous = false },
             Plot.EarlyRejoins => options with { BootstrapConfigJson = rng.Pick(ShortTimings), RaftTrouble = false },
             // A group formed anew elects before it has counted as far as the lost one did.
             _ => options with { BootstrapConfigJson = rng.Pick(ShortTimings), Synchronous = false },

@@ -195,7 +195,7 @@ internal sealed class World
         if (upstream is null || upstream == standby || !CanReach(standby, upstream) || upstream.Pg.IsHung) return false;
         if (upstream.Pg.State is not (Processes.Primary or Processes.Standby)) return false;
         if (upstream.Pg.SystemIdentifier != standby.Pg.SystemIdentifier || !standby.Pg.Wal.CanStreamFrom(upstream.Pg.Wal)) return false;
-        Oracle.CheckFollows(standby, upstream);
+        Oracle.CheckStreams(standby, upstream);
         standby.Pg.Receive(upstream.Pg.Wal, atMost);
         return true;
     }
@@ -207,7 +207,7 @@ internal sealed class World
         {
             if (!node.HasPostgres || node.Pg is not { State: Processes.Standby, IsStreaming: true } || node.Pg.Upstream != primary.Name || node.Pg.IsHung) continue;
             if (!CanReach(node, primary) || !node.Pg.Wal.CanStreamFrom(primary.Pg.Wal)) continue;
-            Oracle.CheckFollows(node, primary);
+            Oracle.CheckStreams(node, primary);
             node.Pg.Receive(primary.Pg.Wal, long.MaxValue / 4);
         }
     }

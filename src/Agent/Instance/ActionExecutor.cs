@@ -68,12 +68,12 @@ public sealed partial class ActionExecutor(
     {
         InitializeAction => InitializeAsync(cancellation),
         StartPrimaryAction start => StartAsync(LaunchMode.Primary, start.Epoch, new ConfiguredRole.Primary(), StartPatience(context), cancellation),
-        StartStandbyAction start => StartAsync(LaunchMode.Standby, Epoch.None, Standby(start.Upstream, context), StartPatience(context), cancellation),
+        StartStandbyAction start => StartStandbyAsync(start, context, cancellation),
         PromoteAction promote => PromoteAsync(promote, context, cancellation),
-        FollowAction follow => FollowAsync(follow.Upstream, context, cancellation),
+        FollowAction follow => RepointAsync(follow, context, cancellation),
         StopAction stop => StopAsync(stop.ForHandover, context, cancellation),
         RestartAction restart => RestartAsync(restart, context, cancellation),
-        RewindAction rewind => RewindAsync(rewind.Leader, context, cancellation),
+        RewindAction rewind => RewindAsync(rewind, context, cancellation),
         CloneAction clone => CloneAsync(clone, context, cancellation),
         RemoveDataAction remove => Task.FromResult(RemoveData(remove.KeepCopy)),
         _ => throw new InvalidOperationException($"{action.Kind} has no executor."),
@@ -109,6 +109,19 @@ public sealed partial class ActionExecutor(
         return await instance.Controller.WaitReadyAsync(launched.Postmaster, patience, cancellation).ConfigureAwait(false) is StartProgress.Exited exited
             ? new($"PostgreSQL exited while it started: {LastLine(exited.LastLogLines)}")
             : ActionOutcome.Ok;
+    }
+
+    private Task<ActionOutcome> StartStandbyAsync(StartStandbyAction start, ActionContext context, CancellationToken cancellation)
+    {
+        // Before anything can arrive: whoever finds more afterwards must know that the log did not tell of it.
+        if (start.Mark is { } mark) FollowingFile.Write(instance.Settings.DataDir, mark, self, context.Incarnation);
+        return StartAsync(LaunchMode.Standby, Epoch.None, Standby(start.Upstream, context), StartPatience(context), cancellation);
+    }
+
+    private Task<ActionOutcome> RepointAsync(FollowAction follow, ActionContext context, CancellationToken cancellation)
+    {
+        if (follow.Mark is { } mark) FollowingFile.Write(instance.Settings.DataDir, mark, self, context.Incarnation);
+        return FollowAsync(follow.Upstream, context, cancellation);
     }
 
     /// <summary>
@@ -206,12 +219,13 @@ public sealed partial class ActionExecutor(
             : await StartAsync(LaunchMode.Standby, Epoch.None, Standby(action.Upstream, context), patience, cancellation).ConfigureAwait(false);
     }
 
-    private async Task<ActionOutcome> RewindAsync(NodeName leader, ActionContext context, CancellationToken cancellation)
+    private async Task<ActionOutcome> RewindAsync(RewindAction action, ActionContext context, CancellationToken cancellation)
     {
+        NodeName leader = action.Leader;
         progress($"rewinding to {leader}");
         if (instance.Controller.VerifyStopped() is not { } proof) return new("processes of the instance are left");
         if (AddressOf(context.State, leader) is not { } address) return new($"the address of {leader} is not known");
-        RewindResult result = await new Rewinder(instance.Settings, instance.Logger<Rewinder>()).RunAsync(address, proof, cancellation).ConfigureAwait(false);
+        RewindResult result = await new Rewinder(instance.Settings, instance.Logger<Rewinder>()).RunAsync(address, proof, action.Mark, cancellation).ConfigureAwait(false);
         return result switch
         {
             RewindResult.Failed failed => new(failed.Reason),
@@ -227,7 +241,7 @@ public sealed partial class ActionExecutor(
         if (instance.Controller.VerifyStopped() is not { } proof) return new("processes of the instance are left");
         if (AddressOf(context.State, source) is not { } address) return new($"the address of {source} is not known");
         CloneResult result = await new Cloner(instance.Settings, instance.Logger<Cloner>()).RunAsync(
-            new(new(source, address, null), proof, null, context.State.SystemIdentifier, action.BaseBackupOnly),
+            new(new(source, address, null) { IsReplica = action.FromReplica }, proof, null, context.State.SystemIdentifier, action.BaseBackupOnly) { Mark = action.Mark },
             done => progress(done.Percent is { } percent ? $"cloning from {source}: {percent} %" : $"cloning from {source}"), cancellation).ConfigureAwait(false);
         return result switch
         {

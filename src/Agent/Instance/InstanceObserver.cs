@@ -1,5 +1,6 @@
 using Patroni.Raft.Postgres.Guard;
 using System.Collections.Immutable;
+using Patroni.Raft.Postgres.Configuration;
 using Patroni.Raft.Postgres.Directories;
 using Patroni.Raft.Postgres.Processes;
 using Patroni.Raft.Postgres.Status;
@@ -95,14 +96,32 @@ public sealed class InstanceObserver(LocalInstance instance, NodeName self)
             && await instance.Commands.ReadReplayTimelineAsync(StatusLimit, cancellation).ConfigureAwait(false) is { } exact)
             status = status with { Timeline = exact };
         if (knownData is PresentData data)
-            knownData = data with { IsStandby = status.InRecovery, ShutDownCleanly = false, SystemIdentifier = status.SystemIdentifier };
+        {
+            // Where nothing is streamed any more it is decided what may be followed next, by all that arrived until then.
+            bool detached = status is { InRecovery: true, Receiver: not { IsStreaming: true } };
+            knownData = data with
+            {
+                IsStandby = status.InRecovery,
+                ShutDownCleanly = false,
+                SystemIdentifier = status.SystemIdentifier,
+                NewestWal = detached ? DataDirectory.NewestWal(instance.Settings.DataDir) : data.NewestWal,
+            };
+        }
         ImmutableArray<TimelineFork> history = History(status.Timeline);
         ServerView server = status.InRecovery
             ? new StandbyServer(status.Timeline, status.EndOfWal.IsKnown ? status.EndOfWal.Lsn : default, status.ReplayLsn ?? default, null,
                 status.Receiver is { IsStreaming: true }, history)
             : new PrimaryServer(status.Timeline, status.WriteLsn, status.CheckpointTimeline, status.WriteLsn, history);
-        (string, int)? upstream = status.Receiver is { SenderHost: { } host, SenderPort: { } port } ? (host, port) : null;
-        return new(actionNumber, began, knownData!, server, status, knownControl, upstream);
+        return new(actionNumber, began, knownData!, server, status, knownControl, UpstreamOf(status));
+    }
+
+    /// <summary>To whom a standby is pointed, also while nobody answers there.</summary>
+    private static (string Host, int Port)? UpstreamOf(InstanceStatus status)
+    {
+        if (status.Receiver is { SenderHost: { } host, SenderPort: { } port }) return (host, port);
+        if (status.PrimaryConninfo.Length == 0) return null;
+        IReadOnlyDictionary<string, string>? pairs = Conninfo.Parse(status.PrimaryConninfo);
+        return (pairs?.GetValueOrDefault("host") ?? "", int.TryParse(pairs?.GetValueOrDefault("port"), out int configured) ? configured : 5432);
     }
 
     /// <summary>Forgets what is known of the directory; the next look inspects it.</summary>
@@ -161,9 +180,14 @@ public sealed class InstanceObserver(LocalInstance instance, NodeName self)
     {
         string directory = instance.Settings.DataDir;
         TimelineId timeline = control.MinRecoveryEndTimeline > control.CheckpointTimeline ? control.MinRecoveryEndTimeline : control.CheckpointTimeline;
-        return new(DataIncarnation.ReadOrDraw(directory, self), control.SystemIdentifier, timeline,
+        Incarnation incarnation = DataIncarnation.ReadOrDraw(directory, self);
+        return new(incarnation, control.SystemIdentifier, timeline,
             SignalFiles.HasStandby(directory) || control.WasInRecovery, control.IsCleanShutdown,
-            Lsn.Max(control.CheckpointLocation, control.MinRecoveryEnd)) { History = History(timeline) };
+            Lsn.Max(control.CheckpointLocation, control.MinRecoveryEnd)) 
+        {
+            History = History(timeline),
+            NewestWal = DataDirectory.NewestWal(directory),
+        };
     }
 
     private ImmutableArray<TimelineFork> History(TimelineId timeline)

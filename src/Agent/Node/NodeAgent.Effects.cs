@@ -73,14 +73,20 @@ public sealed partial class NodeAgent
         string ran = NodeDecisions.ContextOf(view.State);
         if (ActionExecutor.MayMakeWritable(action)) Arm();
         if (action is PromoteAction) promotionOrdered = true;
-        upstream = action switch
+        (upstream, upstreamIsKnown) = action switch
         {
-            StartStandbyAction start => start.Upstream,
-            FollowAction follow => follow.Upstream,
-            RestartAction { AsPrimaryUnder: null } restart => restart.Upstream,
-            _ => upstream,
+            StartStandbyAction start => (start.Upstream, true),
+            FollowAction follow => (follow.Upstream, true),
+            RestartAction { AsPrimaryUnder: null } restart => (restart.Upstream, true),
+            _ => (upstream, upstreamIsKnown),
         };
-        Launch(action.Kind, ran, cancellation => executor.RunAsync(action, context, cancellation), () => AfterAction(action));
+        Launch(action.Kind, ran, async cancellation =>
+        {
+            ActionOutcome outcome = await executor.RunAsync(action, context, cancellation).ConfigureAwait(false);
+            // What came of it, PostgreSQL says.
+            if (outcome.Failure is not null && action is StartStandbyAction or FollowAction or RestartAction) upstreamIsKnown = false;
+            return outcome;
+        }, () => AfterAction(action));
     }
 
     private void Launch(ActionKind kind, string context, Func<CancellationToken, Task<ActionOutcome>> work, Action after)

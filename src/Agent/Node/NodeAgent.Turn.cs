@@ -17,6 +17,7 @@ public sealed partial class NodeAgent
     private long? startTimeoutMs;
     private (Lsn Lsn, long AtMs) walArrived;
     private NodeName? upstream;
+    private volatile bool upstreamIsKnown;
     private long appliedConfigVersion = -1;
     private (Epoch Epoch, string Key) checkpointAsked;
     private int serverVersion;
@@ -117,8 +118,9 @@ public sealed partial class NodeAgent
         bool stale = seen.ActionNumber != Interlocked.Read(ref actionNumber);
         Configuration.TagSettings tags = configuration.Current.Tags;
         bool beforeVacancy = applied.Clock.IsBeforeVacancy(state, seen.BeganMs);
-        if (beforeVacancy) observer.Trigger();
         ServerView server = seen.Server is StandbyServer standby ? standby with { Upstream = UpstreamOf(state, seen) } : seen.Server;
+        bool detaching = server is StandbyServer { Upstream: null, IsStreaming: true };
+        if (beforeVacancy || detaching) observer.Trigger();
         MemberReport report = Report(state, seen);
         return new()
         {
@@ -144,6 +146,7 @@ public sealed partial class NodeAgent
             Running = underWay ?? (stale ? ActionKind.Stop : null),
             LastAction = lastAction,
             Mark = Mark(seen),
+            Followed = Followed(seen),
             Traits = new()
             {
                 FailoverPriority = tags.NoFailover ? 0 : tags.FailoverPriority,
@@ -172,10 +175,12 @@ public sealed partial class NodeAgent
 
     private NodeName? UpstreamOf(ClusterState state, Observation seen)
     {
-        if (upstream is not null || seen.Upstream is not { } sender) return upstream;
+        if (upstreamIsKnown) return upstream;
+        if (seen.Upstream is not { } sender) return null;
         foreach (Member member in state.Members.Values)
             if (member.Report.Host == sender.Host && member.Report.Port == sender.Port) return member.Name;
-        return null;
+        // Of no member: from there it receives nothing that anybody knows of, but it is not detached.
+        return new($"{sender.Host}:{sender.Port}");
     }
 
     private PromotionMark? Mark(Observation seen)
@@ -189,6 +194,9 @@ public sealed partial class NodeAgent
             _ => null,
         };
     }
+
+    private FollowMark? Followed(Observation seen) =>
+        seen.Data is PresentData data ? FollowingFile.Read(instance.Settings.DataDir, Self, data.Incarnation) : null;
 
     private void Keep(NodeView view, long now)
     {
@@ -216,7 +224,7 @@ public sealed partial class NodeAgent
     private void Remember(Decision decided, NodeView view)
     {
         bool trouble = decided.Rule.StartsWith("data.", StringComparison.Ordinal) || decided.Rule.StartsWith("rejoin.", StringComparison.Ordinal)
-            || decided.Rule is "pause.parallel-primary" or "pause.diverged" or "resume.holder-unreachable" or "follow.start-failed" or "follow.clone-failed" or "follow.repoint-failed";
+            || decided.Rule is "pause.parallel-primary" or "pause.diverged" or "resume.holder-unreachable" or "follow.start-failed" or "follow.unrecorded" or "follow.clone-failed" or "follow.repoint-failed";
         note = trouble ? decided.Reason : view.Running is null ? "" : note;
         if (decided.Rule == lastRule) return;
         lastRule = decided.Rule;

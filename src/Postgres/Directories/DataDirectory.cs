@@ -1,5 +1,7 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using Patroni.Raft.Postgres.Processes;
+using Patroni.Raft.StateMachine;
 
 namespace Patroni.Raft.Postgres.Directories;
 
@@ -109,6 +111,30 @@ public static class DataDirectory
         Clear(settings.DataDir);
         DurableFile.FsyncDirectory(settings.DataDir);
         DirectoryWork.Abandon(settings.StateDirectory);
+    }
+
+    /// <summary>
+    /// The highest timeline of which <c>pg_wal</c> holds a segment or a history file, replayed or not; unknown (0) when it holds none or cannot be read. A WAL receiver
+    /// stores the history of a timeline before the first of its WAL.
+    /// </summary>
+    public static TimelineId NewestWal(string dataDir)
+    {
+        uint newest = 0;
+        try
+        {
+            foreach (string path in Directory.EnumerateFiles(Path.Combine(dataDir, "pg_wal")))
+            {
+                ReadOnlySpan<char> name = Path.GetFileName(path.AsSpan());
+                bool isWal = name.Length == 24 || name.EndsWith(".partial", StringComparison.Ordinal) || name.EndsWith(".history", StringComparison.Ordinal);
+                if (isWal && name.Length >= 8 && uint.TryParse(name[..8], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out uint timeline) && timeline > newest)
+                    newest = timeline;
+            }
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return default;
+        }
+        return new(newest);
     }
 
     /// <summary>Reads PG_VERSION.</summary>

@@ -10,7 +10,11 @@ namespace Patroni.Raft.Postgres.Provisioning;
 /// <param name="Node">The member, for messages.</param>
 /// <param name="Address">Its connect_address.</param>
 /// <param name="SlotName">A slot that exists there for us and keeps the WAL needed afterwards; null for a temporary one.</param>
-public sealed record CloneSource(NodeName Node, PostgresAddress Address, string? SlotName);
+public sealed record CloneSource(NodeName Node, PostgresAddress Address, string? SlotName)
+{
+    /// <summary>Whether it is a replica: its own mark, when it is older, is then that of the copy.</summary>
+    public bool IsReplica { get; init; }
+}
 
 /// <summary>An order to clone.</summary>
 /// <param name="Source">Null when there is no running member: only methods with no_leader work.</param>
@@ -19,7 +23,11 @@ public sealed record CloneSource(NodeName Node, PostgresAddress Address, string?
 /// <param name="ExpectedSystemIdentifier">A clone with another one is refused; null does not look.</param>
 /// <param name="BaseBackupOnly">Use pg_basebackup whatever create_replica_methods says (reinitialize from the leader).</param>
 public sealed record CloneRequest(
-    CloneSource? Source, VerifiedStopped Proof, string? ReplaceReason = null, ulong? ExpectedSystemIdentifier = null, bool BaseBackupOnly = false);
+    CloneSource? Source, VerifiedStopped Proof, string? ReplaceReason = null, ulong? ExpectedSystemIdentifier = null, bool BaseBackupOnly = false)
+{
+    /// <summary>The newest promotion that was recorded when the clone began; null when nobody keeps a record.</summary>
+    public FollowMark? Mark { get; init; }
+}
 
 /// <summary>Outcome of a clone.</summary>
 public abstract record CloneResult
@@ -101,12 +109,16 @@ public sealed partial class Cloner(PostgresSettings settings, ILogger<Cloner> lo
         if (control is null) return new CloneResult.Failed($"{method.Name} succeeded, but {error}");
         if (request.ExpectedSystemIdentifier is { } expected && control.SystemIdentifier != expected)
             return new CloneResult.Failed($"{method.Name} brought a cluster with system identifier {control.SystemIdentifier}, but this cluster's is {expected}");
+        FollowMark? mark = request.Mark;
+        if (mark is not null && request.Source is { IsReplica: true } && method.IsBaseBackup && FollowingFile.ReadCopied(settings.DataDir) is { } its && its.Epoch < mark.Epoch) mark = its;
         // Copied from the source, where they are about the source.
         PromotionMarker.Remove(settings.DataDir);
+        DurableFile.Delete(Path.Combine(settings.DataDir, FollowingFile.FileName));
         foreach (string stranger in new[] { "postmaster.pid", "postmaster.opts", "recovery.signal", "promote" })
             DurableFile.Delete(Path.Combine(settings.DataDir, stranger));
         SignalFiles.Prepare(settings.DataDir, LaunchMode.Standby);
         Incarnation incarnation = DataIncarnation.Draw(settings.DataDir, settings.Name);
+        if (mark is not null) FollowingFile.Write(settings.DataDir, mark, settings.Name, incarnation);
         DirectoryWork.Complete(settings.StateDirectory, settings.DataDir);
         LogDone(settings.DataDir, request.Source?.Node.Value ?? "no leader", method.Name);
         return new CloneResult.Done(control, incarnation, method.Name);

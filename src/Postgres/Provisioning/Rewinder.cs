@@ -41,8 +41,9 @@ public sealed partial class Rewinder(PostgresSettings settings, ILogger<Rewinder
     /// <summary>Rewinds if needed.</summary>
     /// <param name="leader">Address of the primary to follow.</param>
     /// <param name="proof">That no process of our instance runs.</param>
+    /// <param name="mark">The newest promotion that was recorded when the rewind began; null when nobody keeps a record.</param>
     /// <param name="cancel">Kills what runs; the directory then counts as half done.</param>
-    public async Task<RewindResult> RunAsync(PostgresAddress leader, VerifiedStopped proof, CancellationToken cancel = default)
+    public async Task<RewindResult> RunAsync(PostgresAddress leader, VerifiedStopped proof, FollowMark? mark = null, CancellationToken cancel = default)
     {
         proof.Require(settings.DataDir);
         DirectoryState state = await DataDirectory.InspectAsync(settings, cancel);
@@ -71,7 +72,7 @@ public sealed partial class Rewinder(PostgresSettings settings, ILogger<Rewinder
         LogRewinding(settings.DataDir, why);
         try
         {
-            return await RewindAsync(leader, control, why, again, cancel);
+            return await RewindAsync(leader, control, why, again, mark, cancel);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -86,7 +87,7 @@ public sealed partial class Rewinder(PostgresSettings settings, ILogger<Rewinder
         : settings.RewindOptions.FirstOrDefault(o => ReservedOptions.Contains(o.Name)) is { } option ? $"postgresql.rewind: option '{option.Name}' is set by the agent and cannot be given"
         : null;
 
-    private async Task<RewindResult> RewindAsync(PostgresAddress leader, ControlData control, string why, bool again, CancellationToken cancel)
+    private async Task<RewindResult> RewindAsync(PostgresAddress leader, ControlData control, string why, bool again, FollowMark? mark, CancellationToken cancel)
     {
         // Single-user mode, which crash recovery needs, refuses to start with standby.signal there (measured).
         SignalFiles.RemoveRecovery(settings.DataDir);
@@ -116,8 +117,10 @@ public sealed partial class Rewinder(PostgresSettings settings, ILogger<Rewinder
         }
         // The source's own files, copied along.
         PromotionMarker.Remove(settings.DataDir);
+        DurableFile.Delete(Path.Combine(settings.DataDir, FollowingFile.FileName));
         SignalFiles.Prepare(settings.DataDir, LaunchMode.Standby);
         Incarnation incarnation = DataIncarnation.Draw(settings.DataDir, settings.Name);
+        if (mark is not null) FollowingFile.Write(settings.DataDir, mark, settings.Name, incarnation);
         DirectoryWork.Complete(settings.StateDirectory, settings.DataDir);
         LogDone(settings.DataDir, leader.ToString());
         return new RewindResult.Done(why, incarnation);

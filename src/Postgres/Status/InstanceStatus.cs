@@ -37,6 +37,8 @@ public sealed record InstanceStatus
     public required KnownEndOfWal EndOfWal { get; init; }
     /// <summary>The WAL receiver; null when there is none.</summary>
     public required WalReceiver? Receiver { get; init; }
+    /// <summary>Standby: primary_conninfo in effect; empty when it is pointed to nobody.</summary>
+    public string PrimaryConninfo { get; init; } = "";
     /// <summary>pg_stat_replication.</summary>
     public required ImmutableArray<ReplicationClient> Replication { get; init; }
     /// <summary>pg_replication_slots.</summary>

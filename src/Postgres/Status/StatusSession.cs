@@ -83,7 +83,8 @@ internal sealed class StatusSession : IAsyncDisposable
           CASE WHEN x.r THEN pg_catalog.pg_last_xact_replay_timestamp() END,
           CASE WHEN x.r THEN pg_catalog.pg_is_wal_replay_paused() ELSE false END,
           w.status, w.slot_name, w.sender_host, w.sender_port, w.received_tli, w.{(major >= 13 ? "flushed_lsn" : "received_lsn")}::text,
-          pg_catalog.current_setting('synchronous_standby_names'), pg_catalog.current_setting('server_version_num')
+          pg_catalog.current_setting('synchronous_standby_names'), pg_catalog.current_setting('server_version_num'),
+          CASE WHEN x.r THEN pg_catalog.current_setting('primary_conninfo') END
         FROM (SELECT pg_catalog.pg_is_in_recovery() AS r) x
           CROSS JOIN pg_catalog.pg_control_system() s CROSS JOIN pg_catalog.pg_control_checkpoint() c CROSS JOIN pg_catalog.pg_control_recovery() m
           LEFT JOIN pg_catalog.pg_stat_wal_receiver w ON true
@@ -134,6 +135,7 @@ internal sealed class StatusSession : IAsyncDisposable
             Slots = [],
             PendingRestart = [],
             SynchronousStandbyNames = reader.GetString(19),
+            PrimaryConninfo = Text(reader, 21) ?? "",
         };
     }
 

@@ -94,6 +94,8 @@ public sealed record StartPrimaryAction(Epoch Epoch) : NodeAction
 /// <param name="Upstream">Where to stream from; null for nowhere.</param>
 public sealed record StartStandbyAction(NodeName? Upstream) : NodeAction
 {
+    /// <summary>What is marked first; null where nothing is received.</summary>
+    public FollowMark? Mark { get; init; }
     /// <inheritdoc/>
     public override ActionKind Kind => ActionKind.StartStandby;
 }
@@ -110,6 +112,8 @@ public sealed record PromoteAction(Epoch Epoch) : NodeAction
 /// <param name="Upstream">The new upstream.</param>
 public sealed record FollowAction(NodeName? Upstream) : NodeAction
 {
+    /// <summary>What is marked first; null where nothing is received.</summary>
+    public FollowMark? Mark { get; init; }
     /// <inheritdoc/>
     public override ActionKind Kind => ActionKind.Follow;
 }
@@ -137,6 +141,8 @@ public sealed record RestartAction(Epoch? AsPrimaryUnder, NodeName? Upstream) : 
 /// <param name="Leader">The leader.</param>
 public sealed record RewindAction(NodeName Leader) : NodeAction
 {
+    /// <summary>What is marked first; null where nothing is received.</summary>
+    public FollowMark? Mark { get; init; }
     /// <inheritdoc/>
     public override ActionKind Kind => ActionKind.Rewind;
 }
@@ -145,6 +151,10 @@ public sealed record RewindAction(NodeName Leader) : NodeAction
 /// <param name="Source">From whom.</param>
 public sealed record CloneAction(NodeName Source) : NodeAction
 {
+    /// <summary>What is marked first; null where nothing is received.</summary>
+    public FollowMark? Mark { get; init; }
+    /// <summary>Whether the source is itself a replica, whose WAL is only as well known as its own mark says.</summary>
+    public bool FromReplica { get; init; }
     /// <summary>Whether it is a base backup whatever <c>create_replica_methods</c> says: an operator wants the leader's own data.</summary>
     public bool BaseBackupOnly { get; init; }
     /// <inheritdoc/>

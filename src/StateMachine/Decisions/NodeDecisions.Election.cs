@@ -71,6 +71,7 @@ public static partial class NodeDecisions
         _ when view.Disks.IsTroubled => view.Disks.Reason,
         _ when view.Traits.FailoverPriority <= 0 => "nofailover is set",
         _ when IsOutsideLineage(view) => "its last promotion is not in the recorded lineage; it must be cloned anew",
+        _ when UnknownOrigin(view) is { } unknown => $"{unknown}; it must be cloned anew",
         _ => WhyUnprotected(view),
     };
 

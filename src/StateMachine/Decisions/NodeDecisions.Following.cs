@@ -1,5 +1,3 @@
-using System.Collections.Immutable;
-
 namespace Patroni.Raft.StateMachine;
 
 public static partial class NodeDecisions
@@ -17,6 +15,7 @@ public static partial class NodeDecisions
                 ? Detach("follow.detach", $"{lease.Holder} is not promoted yet; nothing is streamed that the log does not know of")
                 : Decision.Wait("follow.wait", $"waiting for {lease.Holder} to be promoted");
         }
+        if (view.Data is PresentData && UnknownOrigin(view) is { } unknown) return CloneAnew(view, unknown);
         switch (view.Data)
         {
             case UnfinishedData { Work: UnfinishedWork.Rewind }:
@@ -26,7 +25,7 @@ public static partial class NodeDecisions
             case NoData:
                 return TooSoon(view, ActionKind.Clone)
                     ? Decision.Wait("follow.clone-failed", $"cloning failed: {view.LastAction!.Reason}; it is tried again")
-                    : Decision.Do("follow.clone", $"cloning from {CloneSource(view, lease.Holder)}", new RunAction(Clone(view, CloneSource(view, lease.Holder))));
+                    : Decision.Do("follow.clone", $"cloning from {CloneSource(view, lease.Holder)}", new RunAction(Clone(view, led, CloneSource(view, lease.Holder))));
         }
         if (view.State.Settings.Pause && view.Server is ServerStopped && !StoppedByAgent(view))
             return Decision.Wait("pause.no-start", "PostgreSQL is stopped and the cluster is paused");
@@ -77,29 +76,6 @@ public static partial class NodeDecisions
 
     private static Decision Detach(string rule, string reason) => Decision.Do(rule, reason, new RunAction(new FollowAction(null)));
 
-    /// <summary>
-    /// WAL of a timeline number of the leader's history that came from elsewhere: it was streamed from a promotion that the log never recorded.
-    /// PostgreSQL and pg_rewind compare numbers and would go on from it.
-    /// </summary>
-    private static string? ForeignOrigin(NodeView view)
-    {
-        if (view.State.LatestPromotion is not { ParentTimeline.IsKnown: true } latest) return null;
-        (TimelineId timeline, ImmutableArray<TimelineFork> history) = view switch
-        {
-            { Server: StandbyServer standby } => (standby.Timeline, standby.History),
-            { Data: PresentData data } => (data.Timeline, data.History),
-            _ => (default, []),
-        };
-        // A timeline that the leader's history does not have is one that pg_rewind sees.
-        if (timeline != latest.Timeline && WhereLeft(view.State, timeline) is null) return null;
-        foreach (TimelineFork fork in history)
-        {
-            if (WhereLeft(view.State, fork.Timeline) is { } left && fork.SwitchLsn != left)
-                return $"its timeline {timeline} left timeline {fork.Timeline} at {fork.SwitchLsn}, the recorded one did at {left}";
-        }
-        return null;
-    }
-
     private static NodeName CloneSource(NodeView view, NodeName leader)
     {
         if (view.CloneFromLeader) return leader;
@@ -124,8 +100,10 @@ public static partial class NodeDecisions
         if (WhyDiverged(view.State, data) is { } reason && !FoundNothingToRewind(view)) return Diverged(view, led, reason);
         if (FailedHere(view, ActionKind.StartStandby) && TooSoon(view, ActionKind.StartStandby))
             return Decision.Wait("follow.start-failed", $"PostgreSQL does not start: {view.LastAction!.Reason}; it is tried again");
+        if (NewestTimeline(view) > led.Promotion.Timeline)
+            return Decision.Wait("follow.unrecorded", $"it has WAL of timeline {NewestTimeline(view)}, and the newest that the log knows of is {led.Promotion.Timeline}: it does not start before the log tells whose that is; reinitialize this member if nobody was promoted");
         NodeName upstream = Upstream(view, led.Lease.Holder);
-        return Decision.Do("follow.start", $"starting as a replica of {upstream}", new RunAction(new StartStandbyAction(upstream)));
+        return Decision.Do("follow.start", $"starting as a replica of {upstream}", new RunAction(new StartStandbyAction(upstream) { Mark = FollowMark.Of(led.Promotion) }));
     }
 
     /// <summary>pg_rewind compared the WAL itself with the leader's history, which the log can only guess at: what it left as it is may start.</summary>
@@ -175,7 +153,7 @@ public static partial class NodeDecisions
         }
         if (!led.Checkpointed)
             return Decision.Wait("rejoin.wait-checkpoint", $"{reason}; waiting for the first checkpoint of {led.Lease.Holder} before pg_rewind");
-        return Decision.Do("rejoin.rewind", reason, new RunAction(new RewindAction(led.Lease.Holder)));
+        return Decision.Do("rejoin.rewind", reason, new RunAction(new RewindAction(led.Lease.Holder) { Mark = FollowMark.Of(led.Promotion) }));
     }
 
     private static Decision InPause(string reason) => Decision.Wait("pause.diverged", $"{reason}; nothing is done about it before the cluster is resumed");
@@ -194,11 +172,19 @@ public static partial class NodeDecisions
         if (standby.Timeline < latest.Timeline && WhereLeft(view.State, standby.Timeline) is { } fork && reached > fork)
             return Diverged(view, led, $"timeline {standby.Timeline} was left at {fork} and its WAL goes on to {reached}");
         NodeName upstream = Upstream(view, led.Lease.Holder);
-        if (standby.Upstream != upstream)
+        FollowMark mark = FollowMark.Of(latest);
+        if (standby.Upstream != upstream || view.Followed != mark)
         {
-            return TooSoon(view, ActionKind.Follow)
-                ? Decision.Wait("follow.repoint-failed", $"pointing to {upstream} failed: {view.LastAction!.Reason}")
-                : Decision.Do("follow.repoint", $"following a different leader: {upstream}", new RunAction(new FollowAction(upstream)));
+            if (TooSoon(view, ActionKind.Follow))
+                return Decision.Wait("follow.repoint-failed", $"pointing to {upstream} failed: {view.LastAction!.Reason}");
+            // What it receives until then may come from a promotion that nobody recorded: nothing more may, before it is looked at and marked anew.
+            if (view.Followed is { } former && former != mark && (standby.Upstream is not null || standby.IsStreaming))
+            {
+                return standby.Upstream is null
+                    ? Decision.Wait("follow.detaching", "replication is disconnected before a different leader is followed")
+                    : Detach("follow.detach-first", $"replication is disconnected before {led.Lease.Holder} is followed under epoch {latest.Epoch}: it was pointed to {standby.Upstream} under epoch {former.Epoch}");
+            }
+            return Decision.Do("follow.repoint", $"following a different leader: {upstream}", new RunAction(new FollowAction(upstream) { Mark = mark }));
         }
         return standby.IsStreaming
             ? Decision.Wait("follow.steady", $"no action. I am ({view.Self}), a secondary, and following a leader ({led.Lease.Holder})")

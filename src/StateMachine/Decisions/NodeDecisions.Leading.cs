@@ -108,12 +108,10 @@ public static partial class NodeDecisions
         {
             case ServerStopped:
                 return WhenLedAndStopped(view, led);
-            case StandbyServer when FailedHere(view, ActionKind.Promote):
-                return GiveUpPromotion(view);
             case StandbyServer when view.State.Settings.Pause:
                 return Decision.Wait("pause.no-promotion", "the leader's PostgreSQL runs as a standby and the cluster is paused");
             case StandbyServer:
-                return Decision.Do("leader.promote-again", "the leader's PostgreSQL runs as a standby", new RunAction(new PromoteAction(led.Lease.Epoch)));
+                return Decision.Do("leader.stop-standby", "the leader's PostgreSQL runs as a standby; it stops, because every promotion needs an epoch of its own", new RunAction(new StopAction(false)));
             case ServerStarting starting when IsOverdue(view, starting):
                 return GiveUpStart(view);
             case PrimaryServer primary when primary.Timeline < led.Promotion.Timeline:
@@ -152,6 +150,9 @@ public static partial class NodeDecisions
         }
         bool stoppedHere = view.LastAction is { Kind: ActionKind.Stop, Succeeded: true } stop && stop.Context == ContextOf(view.State);
         if (view.State.Settings.Pause && !stoppedHere) return Decision.Wait("pause.no-start", "PostgreSQL is stopped and the cluster is paused");
+        // Promoted again under the same epoch, what it writes could not be told from what another writes whose promotion is recorded first.
+        if (view.Data is PresentData { IsStandby: true })
+            return Release(view, led.Lease, VacancyReason.Shutdown, $"PostgreSQL of {view.Self} was run as a standby; an election decides who is promoted");
         if (view.State.Settings.PrimaryStartTimeoutMs == 0 && !stoppedHere && SwitchoverRules.IsFailoverPossible(view.State, view.Self, led.Promotion.Timeline))
             return Release(view, led.Lease, VacancyReason.StartFailed, "PostgreSQL stopped by itself and primary_start_timeout is 0: another node takes over");
         return Decision.Do("leader.restart-in-place", "PostgreSQL stopped by itself; it is started again under the same lease", new RunAction(new StartPrimaryAction(led.Lease.Epoch)));

@@ -30,7 +30,10 @@ public static partial class NodeDecisions
     {
         Epoch? epoch = view.State.Leader == view.Self ? view.State.Lease!.Epoch : null;
         // From a leader that is not promoted yet nothing is streamed: it would be a promotion that the log does not know of, and may never hear of.
-        NodeName? upstream = epoch is not null || view.State.Leadership is not Led ? null : (view.Server as StandbyServer)?.Upstream ?? Upstream(view, view.State.Lease!.Holder);
+        // Nor from anybody before it is known where what is here came from.
+        NodeName? upstream = epoch is not null || view.State.Leadership is not Led led || view.Followed != FollowMark.Of(led.Promotion)
+            ? null
+            : (view.Server as StandbyServer)?.Upstream ?? Upstream(view, led.Lease.Holder);
         return Decision.Do(rule, reason, new RunAction(new RestartAction(epoch, upstream) { TimeoutMs = timeoutMs }));
     }
 
@@ -62,10 +65,11 @@ public static partial class NodeDecisions
         if (view.Server is not ServerStopped) return Decision.Do(rule, reason, new RunAction(new StopAction(false)));
         if (view.Data is not NoData) return Decision.Do(rule, reason, new RunAction(new RemoveDataAction(false)));
         NodeName source = CloneSource(view, led.Lease.Holder);
-        return Decision.Do(rule, $"{reason}, from {source}", new RunAction(Clone(view, source)));
+        return Decision.Do(rule, $"{reason}, from {source}", new RunAction(Clone(view, led, source)));
     }
 
-    private static CloneAction Clone(NodeView view, NodeName source) => new(source) { BaseBackupOnly = view.CloneFromLeader };
+    private static CloneAction Clone(NodeView view, Led led, NodeName source) =>
+        new(source) { Mark = FollowMark.Of(led.Promotion), FromReplica = source != led.Lease.Holder, BaseBackupOnly = view.CloneFromLeader };
 
     private static Decision RefuseClone(string reason) => Decision.Do("operator.reinitialize-refused", reason, new RefuseRequest(reason));
 }

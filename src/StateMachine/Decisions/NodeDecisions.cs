@@ -42,13 +42,14 @@ public static partial class NodeDecisions
         return Decision.Do("node.name-taken", reason, view.MayBeWritable ? new Fence() : new EndAgent(true));
     }
 
-    private static Decision? ForeignData(NodeView view) =>
-        view.StateIsCurrent && view.State.SystemIdentifier != 0
-        && view.Data is PresentData data && data.SystemIdentifier != view.State.SystemIdentifier
-            ? Decision.Do("data.foreign",
-                $"system ID mismatch: this data directory belongs to system {data.SystemIdentifier}, the cluster is {view.State.SystemIdentifier}; point data_dir elsewhere, or move the directory away and start again to clone",
-                new EndAgent(true))
-            : null;
+    private static Decision? ForeignData(NodeView view)
+    {
+        if (!view.StateIsCurrent || view.State.SystemIdentifier == 0
+            || view.Data is not PresentData data || data.SystemIdentifier == view.State.SystemIdentifier) return null;
+        return Decision.Do("data.foreign",
+            $"system ID mismatch: this data directory belongs to system {data.SystemIdentifier}, the cluster is {view.State.SystemIdentifier}; point data_dir elsewhere, or move the directory away and start again to clone",
+            new EndAgent(true));
+    }
 
     /// <summary>No instance may commit without a lease; remnants may never outlive their postmaster.</summary>
     private static Decision? Fencing(NodeView view)
@@ -97,6 +98,7 @@ public static partial class NodeDecisions
     private static Decision? NotCurrent(NodeView view) =>
         view.StateIsCurrent ? null
         : view.ShutdownRequested ? StopThenEnd(view, "shutdown.not-current", "the agent ends before it reached the Raft group")
+        : ReceivesUnheard(view) ? Detach("raft.detach", $"it receives timeline {NewestTimeline(view)}, was pointed to timeline {view.Followed!.Timeline}, and does not hear from the group who was promoted")
         : Decision.Wait("raft.catching-up", "waiting for a quorum of the Raft group");
 
     /// <summary>A release once proposed may be accepted at any time: nothing is started under its epoch any more, it is only proposed again.</summary>

@@ -45,6 +45,8 @@ public sealed record NodeView
     public ActionResult? LastAction { get; init; }
     /// <summary>The durable mark of the last promotion begun in this data directory, or null.</summary>
     public PromotionMark? Mark { get; init; }
+    /// <summary>The durable mark of the recorded promotion for which this data directory was last pointed to an upstream, or null.</summary>
+    public FollowMark? Followed { get; init; }
     /// <summary>The node's tags and settings that decisions need.</summary>
     public required NodeTraits Traits { get; init; }
     /// <summary>The disks, as probes found them.</summary>
@@ -112,6 +114,17 @@ public sealed record NodeTraits
 /// <param name="TimelineBefore">The timeline it starts from; unknown (0) when it was not known.</param>
 public sealed record PromotionMark(Epoch Epoch, TimelineId TimelineBefore);
 
+/// <summary>
+/// A mark written and flushed before a replica is pointed to an upstream, cloned or rewound: up to which promotion the log told where its WAL comes from.
+/// </summary>
+/// <param name="Epoch">Epoch of the newest recorded promotion; <see cref="StateMachine.Epoch.None"/> for a mark that cannot be read.</param>
+/// <param name="Timeline">The timeline of that promotion: what is above it came from elsewhere.</param>
+public sealed record FollowMark(Epoch Epoch, TimelineId Timeline)
+{
+    /// <summary>The mark for a recorded promotion.</summary>
+    public static FollowMark Of(Promotion promotion) => new(promotion.Epoch, promotion.Timeline);
+}
+
 /// <summary>The data directory.</summary>
 public abstract record DataView;
 
@@ -149,6 +162,9 @@ public sealed record PresentData(
 {
     /// <summary>The history of <see cref="Timeline"/>, oldest first; empty when it cannot be read.</summary>
     public ImmutableArray<TimelineFork> History { get; init; } = [];
+
+    /// <summary>Highest timeline of which any WAL or history file is there, replayed or not; unknown (0) when it was not looked for.</summary>
+    public TimelineId NewestWal { get; init; }
 }
 
 /// <summary>The processes of the instance.</summary>

@@ -15,6 +15,9 @@ public readonly record struct Epoch(uint Generation, long Index) : IComparable<E
     /// <summary>No epoch.</summary>
     public static Epoch None => default;
 
+    /// <summary>Whether it names one.</summary>
+    public bool IsKnown => Index > 0;
+
     /// <summary>Reads <c>generation.index</c>.</summary>
     public static bool TryParse(string? text, out Epoch epoch)
     {

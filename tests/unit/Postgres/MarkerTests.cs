@@ -27,6 +27,41 @@ public sealed class MarkerTests : IDisposable
     }
 
     [Fact]
+    public void The_mark_of_whom_a_replica_follows_is_its_own_copied_damaged_or_absent()
+    {
+        NodeName self = new("node 1"), other = new("node2");
+        Incarnation life = new(0xabcdef);
+        Assert.Null(FollowingFile.Read(_directory, self, life));
+        Assert.Null(FollowingFile.ReadCopied(_directory));
+        FollowMark mark = new(new(2, 4711), new(3));
+        FollowingFile.Write(_directory, mark, self, life);
+        Assert.Equal(mark, FollowingFile.Read(_directory, self, life));
+        Assert.Null(FollowingFile.Read(_directory, other, life));
+        Assert.Null(FollowingFile.Read(_directory, self, new(1)));
+        Assert.Equal(mark, FollowingFile.ReadCopied(_directory));
+        string path = Path.Combine(_directory, FollowingFile.FileName);
+        File.WriteAllText(path, File.ReadAllText(path)[..10]);
+        Assert.Equal(new FollowMark(Epoch.None, default), FollowingFile.Read(_directory, self, life));
+        Assert.Null(FollowingFile.ReadCopied(_directory));
+    }
+
+    [Fact]
+    public void The_newest_wal_is_that_of_the_highest_timeline_of_a_segment_or_history_file()
+    {
+        Assert.Equal(default, DataDirectory.NewestWal(_directory));
+        string wal = Directory.CreateDirectory(Path.Combine(_directory, "pg_wal")).FullName;
+        Assert.Equal(default, DataDirectory.NewestWal(_directory));
+        Directory.CreateDirectory(Path.Combine(wal, "archive_status"));
+        File.WriteAllText(Path.Combine(wal, "xlogtemp.4711"), "");
+        File.WriteAllText(Path.Combine(wal, "000000020000000000000003"), "");
+        Assert.Equal(new TimelineId(2), DataDirectory.NewestWal(_directory));
+        File.WriteAllText(Path.Combine(wal, "0000000A000000000000000F.partial"), "");
+        Assert.Equal(new TimelineId(10), DataDirectory.NewestWal(_directory));
+        File.WriteAllText(Path.Combine(wal, "0000000B.history"), "");
+        Assert.Equal(new TimelineId(11), DataDirectory.NewestWal(_directory));
+    }
+
+    [Fact]
     public void An_incarnation_belongs_to_one_node_and_is_drawn_anew()
     {
         NodeName self = new("a");

@@ -113,7 +113,8 @@ public sealed class DiskDecisionTests
     {
         TestCluster cluster = Led("a", "b", "c");
         var standby = new StandbyServer(new(1), new(1000), new(1000), new("a"), true, []);
-        Assert.Equal("follow.steady", RuleOf(View(cluster, "b", FullData, standby, Data with { Incarnation = TestCluster.Data("b"), IsStandby = true })));
+        NodeView view = View(cluster, "b", FullData, standby, Data with { Incarnation = TestCluster.Data("b"), IsStandby = true });
+        Assert.Equal("follow.steady", RuleOf(view with { Followed = FollowMark.Of(cluster.State.LatestPromotion!) }));
     }
 
     [Fact]

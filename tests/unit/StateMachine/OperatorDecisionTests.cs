@@ -16,7 +16,10 @@ public sealed class OperatorDecisionTests
         MayBeWritable = true,
     };
 
-    private static NodeView Replica(TestCluster cluster) => View(cluster, B, new StandbyServer(new(1), new(1000), new(1000), A, true, []));
+    private static NodeView Replica(TestCluster cluster) => View(cluster, B, new StandbyServer(new(1), new(1000), new(1000), A, true, [])) with
+    {
+        Followed = FollowMark.Of(cluster.State.LatestPromotion!),
+    };
 
     private static NodeView View(TestCluster cluster, NodeName self, ServerView server) => new()
     {
@@ -262,11 +265,12 @@ public sealed class OperatorDecisionTests
         TestCluster cluster = Cluster();
         cluster.Accept(new TouchMember(new("c"), TestCluster.Report("c") with { ReplicationState = "streaming", TagsJson = """{"clonefrom":true}""" }));
         NodeView asked = Replica(cluster) with { Request = NodeRequest.Reinitialize };
+        FollowMark mark = FollowMark.Of(cluster.State.LatestPromotion!);
         Assert.Equal(new StopAction(false), ActionIn(asked));
         Assert.Equal(new RemoveDataAction(false), ActionIn(asked with { Server = new ServerStopped() }));
-        Assert.Equal(new CloneAction(new("c")), ActionIn(asked with { Server = new ServerStopped(), Data = new NoData() }));
-        Assert.Equal(new CloneAction(A) { BaseBackupOnly = true }, ActionIn(asked with { Server = new ServerStopped(), Data = new NoData(), CloneFromLeader = true }));
-        Assert.Equal(new CloneAction(A) { BaseBackupOnly = true }, ActionIn(Replica(cluster) with { Server = new ServerStopped(), Data = new NoData(), CloneFromLeader = true }));
+        Assert.Equal(new CloneAction(new("c")) { Mark = mark, FromReplica = true }, ActionIn(asked with { Server = new ServerStopped(), Data = new NoData() }));
+        Assert.Equal(new CloneAction(A) { Mark = mark, BaseBackupOnly = true }, ActionIn(asked with { Server = new ServerStopped(), Data = new NoData(), CloneFromLeader = true }));
+        Assert.Equal(new CloneAction(A) { Mark = mark, BaseBackupOnly = true }, ActionIn(Replica(cluster) with { Server = new ServerStopped(), Data = new NoData(), CloneFromLeader = true }));
         Assert.Equal(new RemoveDataAction(false), ActionIn(asked with { Server = new ServerStopped(), Data = new UnfinishedData(UnfinishedWork.Clone) }));
 
         Refused(Leader(cluster) with { Request = NodeRequest.Reinitialize }, "I am the leader, can not reinitialize");

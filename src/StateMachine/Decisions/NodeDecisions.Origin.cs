@@ -1,0 +1,90 @@
+using System.Collections.Immutable;
+
+namespace Patroni.Raft.StateMachine;
+
+/// <summary>
+/// Where the WAL of a replica came from. Two nodes that are promoted at the same position write the same timeline number with the same history, and PostgreSQL and
+/// pg_rewind compare numbers: what came from a promotion that the log never recorded must be known by other means.
+/// </summary>
+public static partial class NodeDecisions
+{
+    /// <summary>
+    /// WAL of a timeline number of the leader's history that came from elsewhere: it was streamed from a promotion that the log never recorded.
+    /// PostgreSQL and pg_rewind compare numbers and would go on from it.
+    /// </summary>
+    private static string? ForeignOrigin(NodeView view)
+    {
+        if (view.State.LatestPromotion is not { ParentTimeline.IsKnown: true } latest) return null;
+        (TimelineId timeline, ImmutableArray<TimelineFork> history) = view switch
+        {
+            { Server: StandbyServer standby } => (standby.Timeline, standby.History),
+            { Data: PresentData data } => (data.Timeline, data.History),
+            _ => (default, []),
+        };
+        // A timeline that the leader's history does not have is one that pg_rewind sees.
+        if (timeline != latest.Timeline && WhereLeft(view.State, timeline) is null) return null;
+        foreach (TimelineFork fork in history)
+        {
+            if (WhereLeft(view.State, fork.Timeline) is { } left && fork.SwitchLsn != left)
+                return $"its timeline {timeline} left timeline {fork.Timeline} at {fork.SwitchLsn}, the recorded one did at {left}";
+        }
+        return null;
+    }
+
+    /// <summary>
+    /// Why the WAL here may be of a promotion that the log never recorded, or null. A replica that heard nothing of the group went on receiving, and has a timeline above
+    /// the one that it was pointed to; since then somebody was elected, may have been promoted, and never said so; and another was recorded. All three must hold:
+    /// what the log tells completely needs no doubt. Of a group that was formed anew nobody knows what its log lacks: there doubt is enough to clone from a leader,
+    /// and not enough to keep what may be the best copy out of an election.
+    /// </summary>
+    private static string? UnknownOrigin(NodeView view)
+    {
+        if (view.Followed is not { } known || view.State.LatestPromotion is not { } latest || latest.Epoch <= known.Epoch) return null;
+        // It won and was promoted after it was last pointed to anybody: what it had was looked at when it stood, and what followed is its own.
+        if (view.Mark is { } own && own.Epoch > known.Epoch) return null;
+        TimelineId newest = NewestTimeline(view);
+        if (newest <= known.Timeline) return null;
+        if (!known.Epoch.IsKnown) return $"the mark of whom it followed cannot be read, and it has WAL of timeline {newest}";
+        string received = $"it received WAL of timeline {newest} after it was pointed to timeline {known.Timeline} of epoch {known.Epoch}";
+        if (view.State.Leadership is Led && known.Epoch.Generation != view.State.Generation) return $"{received}, and the group was formed anew since";
+        if (!EventsReachBackTo(view.State, known.Epoch)) return $"{received}, and the recorded history no longer reaches back to that epoch";
+        return UnpromotedSince(view.State, known.Epoch, latest.Epoch) is { } unpromoted
+            ? $"{received}, and since then epoch {unpromoted} ended without a recorded promotion: no tool can tell whose WAL it is"
+            : null;
+    }
+
+    /// <summary>
+    /// Whether a replica that has not reached the group in this life of its agent streams a timeline that it was not pointed to. Until it is known whose it is, nothing
+    /// more is received: the same address may soon serve another's.
+    /// </summary>
+    private static bool ReceivesUnheard(NodeView view) =>
+        view is { Server: StandbyServer { Upstream: not null }, Data: PresentData, Followed: { } known }
+        && NewestTimeline(view) > known.Timeline && !view.State.Settings.Pause && !TooSoon(view, ActionKind.Follow);
+
+    private static TimelineId NewestTimeline(NodeView view)
+    {
+        TimelineId running = view.Server is StandbyServer standby ? standby.Timeline : default;
+        var data = (PresentData)view.Data;
+        TimelineId stored = data.NewestWal > data.Timeline ? data.NewestWal : data.Timeline;
+        return running > stored ? running : stored;
+    }
+
+    private static bool EventsReachBackTo(ClusterState state, Epoch epoch) =>
+        state.EventCount == state.Events.Length || state.Events[0].Index <= epoch.Index;
+
+    private static Epoch? UnpromotedSince(ClusterState state, Epoch after, Epoch before)
+    {
+        foreach (EventRecord record in state.Events)
+        {
+            if (record.Event is LeaderElected elected && elected.Epoch > after && elected.Epoch < before && !IsRecorded(state, elected.Epoch)) return elected.Epoch;
+        }
+        return null;
+    }
+
+    private static bool IsRecorded(ClusterState state, Epoch epoch)
+    {
+        foreach (Promotion promotion in state.Lineage)
+            if (promotion.Epoch == epoch) return true;
+        return false;
+    }
+}
