@@ -43,6 +43,8 @@ internal sealed class PgModel(World world, SimNode node)
     public bool StandbySignal { get; set; }
     public PromotionMark? Mark { get; set; }
     public FollowMark? Followed { get; set; }
+    /// <summary>Whether nobody has started it since it was initialized.</summary>
+    public bool IsUnused { get; private set; }
     public NodeName? Upstream { get; set; }
 
     public Processes State { get; private set; }
@@ -76,6 +78,7 @@ internal sealed class PgModel(World world, SimNode node)
         CheckpointTimeline = new(1);
         MinRecovery = 0;
         StandbySignal = false;
+        IsUnused = true;
     }
 
     /// <summary>Takes content from elsewhere: a new life of the directory.</summary>
@@ -87,6 +90,7 @@ internal sealed class PgModel(World world, SimNode node)
         Wal = wal;
         Mark = null;
         Followed = null;
+        IsUnused = false;
         StandbySignal = true;
         Control = ControlState.InRecovery;
         CheckpointAt = Math.Max(0, wal.Length - 1);
@@ -109,6 +113,7 @@ internal sealed class PgModel(World world, SimNode node)
     {
         if (HasProcesses || !HasData) return false;
         IsByHand = false;
+        IsUnused = false;
         StandbySignal = !asPrimary;
         Upstream = asPrimary ? null : upstream;
         bool crashed = Control is ControlState.InProduction;
@@ -294,6 +299,7 @@ internal sealed class PgModel(World world, SimNode node)
         return new PresentData(Incarnation, SystemIdentifier, timeline, standby, clean, Lsn.Max(Wal.LsnOf(CheckpointAt), MinRecovery > 0 ? Wal.LsnOf(MinRecovery) : default))
         {
             History = HistoryOf(timeline),
+            IsUnused = IsUnused,
             NewestWal = Wal.Timeline,
         };
     }

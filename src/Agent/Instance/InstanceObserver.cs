@@ -103,6 +103,7 @@ public sealed class InstanceObserver(LocalInstance instance, NodeName self)
             {
                 IsStandby = status.InRecovery,
                 ShutDownCleanly = false,
+                IsUnused = false,
                 SystemIdentifier = status.SystemIdentifier,
                 NewestWal = detached ? DataDirectory.NewestWal(instance.Settings.DataDir) : data.NewestWal,
             };
@@ -186,6 +187,7 @@ public sealed class InstanceObserver(LocalInstance instance, NodeName self)
             Lsn.Max(control.CheckpointLocation, control.MinRecoveryEnd)) 
         {
             History = History(timeline),
+            IsUnused = UnusedData.IsUnused(directory, control, self, incarnation),
             NewestWal = DataDirectory.NewestWal(directory),
         };
     }

@@ -77,6 +77,7 @@ public sealed partial class Bootstrap(PostgresSettings settings, InstanceControl
         if (control.State != ClusterRunState.ShutDown) return Abandon($"the new cluster was not shut down cleanly: its state is {control.State}");
         PromotionMarker.Remove(settings.DataDir);
         Incarnation incarnation = DataIncarnation.Draw(settings.DataDir, settings.Name);
+        UnusedData.Mark(settings.DataDir, control, settings.Name, incarnation);
         DirectoryWork.Complete(settings.StateDirectory, settings.DataDir);
         LogDone(settings.DataDir, control.SystemIdentifier);
         return new BootstrapResult.Done(control, incarnation, stopped.Proof);

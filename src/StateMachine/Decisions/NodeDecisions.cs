@@ -46,6 +46,15 @@ public static partial class NodeDecisions
     {
         if (!view.StateIsCurrent || view.State.SystemIdentifier == 0
             || view.Data is not PresentData data || data.SystemIdentifier == view.State.SystemIdentifier) return null;
+        // Its claim expired before it was done, and another node was quicker.
+        if (data.IsUnused && view.Server is ServerStopped)
+        {
+            if (view.Running is not null) return null;
+            return TooSoon(view, ActionKind.RemoveData)
+                ? Decision.Wait("init.superseded", $"clearing the data directory failed: {view.LastAction!.Reason}; it is tried again")
+                : Decision.Do("init.superseded", $"another node created the cluster, system {view.State.SystemIdentifier}, before this one was done; the unused data directory of system {data.SystemIdentifier} is cleared",
+                    new RunAction(new RemoveDataAction(false)));
+        }
         return Decision.Do("data.foreign",
             $"system ID mismatch: this data directory belongs to system {data.SystemIdentifier}, the cluster is {view.State.SystemIdentifier}; point data_dir elsewhere, or move the directory away and start again to clone",
             new EndAgent(true));

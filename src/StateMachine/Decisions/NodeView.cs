@@ -163,6 +163,9 @@ public sealed record PresentData(
     /// <summary>The history of <see cref="Timeline"/>, oldest first; empty when it cannot be read.</summary>
     public ImmutableArray<TimelineFork> History { get; init; } = [];
 
+    /// <summary>Whether it is what an initialization of this node left, and nobody has started it since: nothing in it can be missed.</summary>
+    public bool IsUnused { get; init; }
+
     /// <summary>Highest timeline of which any WAL or history file is there, replayed or not; unknown (0) when it was not looked for.</summary>
     public TimelineId NewestWal { get; init; }
 }

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
 using Patroni.Raft.IntegrationTests.Cluster.Harness;
+using Patroni.Raft.Postgres.Directories;
 using Xunit;
 
 namespace Patroni.Raft.IntegrationTests.Cluster;
@@ -24,6 +25,16 @@ public sealed class DataDirectoryTests(SharedCluster shared)
 
         Directory.Delete(replica.DataDirectory, recursive: true);
         Directory.Move(mine, replica.DataDirectory);
+    });
+
+    /// <summary>What initdb left whose claim had expired when it was done.</summary>
+    [Fact]
+    public Task Data_of_an_initialization_that_came_too_late_are_cleared_and_cloned() => WithStoppedReplica(async (_, replica) =>
+    {
+        Directory.Delete(replica.DataDirectory, recursive: true);
+        await RunAsync("initdb", "-D", replica.DataDirectory, "-U", "postgres", "--no-sync", "-A", "trust");
+        ControlData control = ControlData.Parse(await RunAsync("pg_controldata", "-D", replica.DataDirectory), 15, out string? _)!;
+        UnusedData.Mark(replica.DataDirectory, control, new(replica.Name), DataIncarnation.Draw(replica.DataDirectory, new(replica.Name)));
     });
 
     [Fact]
@@ -79,11 +90,12 @@ public sealed class DataDirectoryTests(SharedCluster shared)
         await cluster.VerifyAsync(writer);
     });
 
-    private static async Task RunAsync(string tool, params string[] arguments)
+    private static async Task<string> RunAsync(string tool, params string[] arguments)
     {
         using var process = Process.Start(new ProcessStartInfo(Path.Combine(Product.PostgresBinaries, tool), arguments) { RedirectStandardOutput = true })!;
-        await process.StandardOutput.ReadToEndAsync();
+        string output = await process.StandardOutput.ReadToEndAsync();
         await process.WaitForExitAsync();
         Assert.Equal(0, process.ExitCode);
+        return output;
     }
 }

@@ -25,6 +25,7 @@ public sealed class ProvisioningTests
         Assert.True(done.Proof.IsCurrent);
         Assert.Equal(ClusterRunState.ShutDown, done.Control.State);
         Assert.True(done.Control.WalLogHints);
+        Assert.True(UnusedData.IsUnused(a.Settings.DataDir, done.Control, a.Settings.Name, done.Incarnation));
         await a.StartAsync(LaunchMode.Primary);
         Assert.Equal(1L, await a.SqlAsync("SELECT count(*) FROM pg_database WHERE datname = 'made_by_script'"));
         Assert.Equal(true, await a.SqlAsync("SELECT rolreplication AND NOT rolsuper FROM pg_roles WHERE rolname = 'replicator'"));

@@ -7,7 +7,7 @@ namespace Patroni.Raft.UnitTests.Postgres;
 public sealed class ControlDataTests
 {
     // pg_controldata of PostgreSQL 15 after initdb.
-    private const string Sample = @"pg_control version number:            1300
+    internal const string Sample = @"pg_control version number:            1300
 Catalog version number:               202209061
 Database system identifier:           7711303861436306393
 Database cluster state:               shut down

@@ -62,6 +62,25 @@ public sealed class MarkerTests : IDisposable
     }
 
     [Fact]
+    public void Data_is_unused_until_a_checkpoint_follows_the_one_that_ended_its_initialization()
+    {
+        NodeName self = new("a");
+        Incarnation life = new(0xabcdef);
+        ControlData control = Control("shut down", "0/1700028");
+
+        static ControlData Control(string state, string checkpoint) => ControlData.Parse(
+            ControlDataTests.Sample.Replace("shut down", state).Replace("location:           0/1500718", $"location:           {checkpoint}"), 15, out _)!;
+
+        Assert.False(UnusedData.IsUnused(_directory, control, self, life));
+        UnusedData.Mark(_directory, control, self, life);
+        Assert.True(UnusedData.IsUnused(_directory, control, self, life));
+        Assert.False(UnusedData.IsUnused(_directory, control, new("b"), life));
+        Assert.False(UnusedData.IsUnused(_directory, control, self, new(1)));
+        Assert.False(UnusedData.IsUnused(_directory, Control("in production", "0/1700028"), self, life));
+        Assert.False(UnusedData.IsUnused(_directory, Control("shut down", "0/17000A0"), self, life));
+    }
+
+    [Fact]
     public void An_incarnation_belongs_to_one_node_and_is_drawn_anew()
     {
         NodeName self = new("a");

@@ -141,6 +141,26 @@ public sealed class AdoptionTests
         Assert.Equal(new EndAgent(true), Assert.Single(foreign.Effects));
     }
 
+    /// <summary>Its claim expired while it initialized, and another node was quicker: what nobody has started since is cleared; what somebody has is people's.</summary>
+    [Fact]
+    public void Data_of_an_initialization_that_came_too_late_is_cleared_as_long_as_nobody_started_it()
+    {
+        cluster.Accept(new ClaimInitialization(new("b"), 0, false, 2, 30_000));
+        long claim = ((Initializing)cluster.State.Leadership).Claim.ClaimIndex;
+        cluster.Accept(new CompleteInitialization(claim, new("b"), 77, true, "{}"));
+        NodeView stopped = View(new ServerStopped(), LeaseKeeper.Empty, 1_200) with { MayBeWritable = false };
+        NodeView unused = stopped with { Data = (PresentData)stopped.Data with { IsUnused = true } };
+
+        Decision cleared = NodeDecisions.Decide(unused);
+        Assert.Equal("init.superseded", cleared.Rule);
+        Assert.Equal(new RunAction(new RemoveDataAction(false)), Assert.Single(cleared.Effects));
+        Assert.Equal("action.running", NodeDecisions.Decide(unused with { Running = ActionKind.RemoveData }).Rule);
+        Assert.Empty(NodeDecisions.Decide(unused with { LastAction = new(ActionKind.RemoveData, false, "EBUSY", 1_100, "") }).Effects);
+
+        Assert.Equal("data.foreign", NodeDecisions.Decide(stopped).Rule);
+        Assert.Equal("data.foreign", NodeDecisions.Decide(unused with { Server = Primary }).Rule);
+    }
+
     [Fact]
     public void The_next_life_of_the_agent_goes_on_with_the_deadline_that_was_left_and_proposes_no_longer_one()
     {
