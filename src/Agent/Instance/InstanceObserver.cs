@@ -1,6 +1,5 @@
 using Patroni.Raft.Postgres.Guard;
 using System.Collections.Immutable;
-using Patroni.Raft.Postgres.Configuration;
 using Patroni.Raft.Postgres.Directories;
 using Patroni.Raft.Postgres.Processes;
 using Patroni.Raft.Postgres.Status;
@@ -113,16 +112,7 @@ public sealed class InstanceObserver(LocalInstance instance, NodeName self)
             ? new StandbyServer(status.Timeline, status.EndOfWal.IsKnown ? status.EndOfWal.Lsn : default, status.ReplayLsn ?? default, null,
                 status.Receiver is { IsStreaming: true }, history)
             : new PrimaryServer(status.Timeline, status.WriteLsn, status.CheckpointTimeline, status.WriteLsn, history);
-        return new(actionNumber, began, knownData!, server, status, knownControl, UpstreamOf(status));
-    }
-
-    /// <summary>To whom a standby is pointed, also while nobody answers there.</summary>
-    private static (string Host, int Port)? UpstreamOf(InstanceStatus status)
-    {
-        if (status.Receiver is { SenderHost: { } host, SenderPort: { } port }) return (host, port);
-        if (status.PrimaryConninfo.Length == 0) return null;
-        IReadOnlyDictionary<string, string>? pairs = Conninfo.Parse(status.PrimaryConninfo);
-        return (pairs?.GetValueOrDefault("host") ?? "", int.TryParse(pairs?.GetValueOrDefault("port"), out int configured) ? configured : 5432);
+        return new(actionNumber, began, knownData!, server, status, knownControl, status.Upstream);
     }
 
     /// <summary>Forgets what is known of the directory; the next look inspects it.</summary>

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Patroni.Raft.Postgres.Configuration;
 using Patroni.Raft.StateMachine;
 
 namespace Patroni.Raft.Postgres.Status;
@@ -47,6 +48,18 @@ public sealed record InstanceStatus
     public required ImmutableArray<PendingSetting> PendingRestart { get; init; }
     /// <summary>synchronous_standby_names in effect.</summary>
     public required string SynchronousStandbyNames { get; init; }
+
+    /// <summary>To whom a standby is pointed, also while nobody answers there; null for a primary, and for a standby that is pointed to nobody.</summary>
+    public (string Host, int Port)? Upstream
+    {
+        get
+        {
+            if (Receiver is { SenderHost: { } sender, SenderPort: { } senderPort }) return (sender, senderPort);
+            if (PrimaryConninfo.Length == 0) return null;
+            IReadOnlyDictionary<string, string>? pairs = Conninfo.Parse(PrimaryConninfo);
+            return (pairs?.GetValueOrDefault("host") ?? "", int.TryParse(pairs?.GetValueOrDefault("port"), out int port) ? port : 5432);
+        }
+    }
 
     /// <summary>Major version, for example 15.</summary>
     public int MajorVersion => ServerVersion / 10000;

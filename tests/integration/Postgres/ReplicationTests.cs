@@ -41,6 +41,9 @@ public sealed class ReplicationTests(ITestOutputHelper output)
         Assert.DoesNotContain("rep:l", await File.ReadAllTextAsync(standby.Configuration.ConfigurationFile));
 
         await primary.StopAsync(StopMode.Immediate);
+        // To whom it is pointed is known also while nobody answers there: a new agent must not take it for disconnected.
+        InstanceStatus alone = await standby.UntilAsync(s => s.Receiver is null);
+        Assert.Equal((primary.Settings.ConnectAddress.Host, primary.Settings.ConnectAddress.Port), alone.Upstream);
         long begin = Stopwatch.GetTimestamp();
         PromotionOutcome outcome = await standby.PromoteAsync();
         output.WriteLine($"promotion: {Stopwatch.GetElapsedTime(begin).TotalMilliseconds:F1} ms in all, {outcome.Took.TotalMilliseconds:F1} ms of waiting");
@@ -48,7 +51,9 @@ public sealed class ReplicationTests(ITestOutputHelper output)
         Assert.True(outcome.ForkLsn >= source.FlushLsn);
         PromotionMarkerState.Own own = Assert.IsType<PromotionMarkerState.Own>(PromotionMarker.Read(standby.Settings.DataDir, new("b"), done.Incarnation));
         Assert.Equal(new Epoch(1, 7), own.Marker.Epoch);
-        Assert.False((await standby.StatusAsync()).InRecovery);
+        InstanceStatus promoted = await standby.StatusAsync();
+        Assert.False(promoted.InRecovery);
+        Assert.Null(promoted.Upstream);
         await standby.SqlAsync("CREATE TABLE after_promotion ()");
     }
 

@@ -176,6 +176,26 @@ public sealed class FollowMarkTests
         Assert.Equal("follow.steady", NodeDecisions.Decide(Running(Newest, B, true)).Rule);
     }
 
+    /// <summary>The control file may lag behind; what was never recorded by anybody is not taken for the leader's either.</summary>
+    [Fact]
+    public void What_the_log_does_not_know_of_yet_is_not_started()
+    {
+        ElectedAndNeverRecorded();
+        Assert.Empty(NodeDecisions.Decide(Stopped(first, 3) with { State = cluster.State with { Leadership = new Led(cluster.Lease, cluster.State.LatestPromotion!, true) } }).Effects);
+    }
+
+    [Fact]
+    public void A_replica_that_has_not_reached_the_group_is_disconnected_from_a_timeline_it_was_not_pointed_to()
+    {
+        NodeView alone = Running(first, A, true, 3) with { StateIsCurrent = false };
+        Decision decision = NodeDecisions.Decide(alone);
+        Assert.Equal("raft.detach", decision.Rule);
+        Assert.Null(ActionOf<FollowAction>(decision).Upstream);
+        Assert.Equal("raft.catching-up", NodeDecisions.Decide(Running(first, A, true) with { StateIsCurrent = false }).Rule);
+        Assert.Equal("raft.catching-up", NodeDecisions.Decide(Running(null, A, true, 3) with { StateIsCurrent = false }).Rule);
+        Assert.Equal("raft.catching-up", NodeDecisions.Decide(Running(first, null, false, 3) with { StateIsCurrent = false }).Rule);
+    }
+
     [Fact]
     public void A_replica_without_a_mark_gets_one_and_streams_on()
     {
