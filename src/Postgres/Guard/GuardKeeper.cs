@@ -335,8 +335,10 @@ public sealed partial class GuardKeeper : ILauncher, IDisposable
         foreach (DictionaryEntry entry in Environment.GetEnvironmentVariables())
             if (entry is { Key: string name, Value: string value } && name.StartsWith("DOTNET_", StringComparison.Ordinal)) environment[name] = value;
         environment["DOTNET_gcServer"] = environment["DOTNET_gcConcurrent"] = "0";
-        environment["DOTNET_GCHeapHardLimit"] = "0x2000000";
-        environment["DOTNET_GCgen0size"] = "0x40000";
+        // Hexadecimal without a prefix: a native binary does not read the other form, and says nothing (measured).
+        environment["DOTNET_GCHeapHardLimit"] = "2000000";
+        // The budget too, which otherwise grows to megabytes: a look at all processes of a machine allocates, and a guard lives for months.
+        environment["DOTNET_GCgen0size"] = environment["DOTNET_GCgen0MaxBudget"] = "40000";
         environment["DOTNET_EnableDiagnostics"] = environment["DOTNET_TieredPGO"] = "0";
         return environment;
     }
