@@ -204,7 +204,7 @@ public sealed class Scenarios
         ClusterState elected = led with { Leadership = new Elected(led.Lease!) };
         foreach ((ClusterState state, NodeName? upstream) in new[] { (elected, (NodeName?)null), (led, Other) })
         {
-            NodeView view = Standby(state, null, 1) with { Request = NodeRequest.Restart, Followed = FollowMark.Of(promotion) };
+            NodeView view = Standby(state, null, 1) with { Request = NodeRequest.Restart, Followed = FollowMark.Of(promotion, led) };
             Assert.Equal(new RunAction(new RestartAction(null, upstream)), Assert.Single(NodeDecisions.Decide(view).Effects));
         }
     }

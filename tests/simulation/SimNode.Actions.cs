@@ -119,7 +119,7 @@ internal sealed partial class SimNode
         RestartAction restart => Restart(restart),
         RewindAction rewind => Rewind(rewind.Leader, rewind.Mark),
         CloneAction clone => Clone(clone),
-        RemoveDataAction => RemoveData(),
+        RemoveDataAction remove => RemoveData(remove.ReplacedBy),
         _ => throw new InvalidOperationException($"{action.Kind} has no executor."),
     };
 
@@ -295,10 +295,15 @@ internal sealed partial class SimNode
         foreach (int pause in Start(action.AsPrimaryUnder is not null, action.Upstream, null)) yield return pause;
     }
 
-    private IEnumerable<int> RemoveData()
+    private IEnumerable<int> RemoveData(NodeName? replacedBy)
     {
         world.Oracle.CheckNoProcesses(this, "the data directory is cleared");
         yield return Ms(20, 300);
+        if (replacedBy is { } source && (world.NodeOf(source) is not { } from || !world.CanReach(this, from) || from.Pg.State is not (Processes.Primary or Processes.Standby) || from.Pg.IsHung))
+        {
+            Fail($"{source} does not answer");
+            yield break;
+        }
         Pg.Special = new NoData();
     }
 

@@ -352,7 +352,7 @@ internal sealed partial class SimNode
             WriteLsn = server is PrimaryServer primary ? primary.WriteLsn : default,
             ReceiveLsn = server is StandbyServer standby ? standby.EndOfWal : default,
             ReplayLsn = server is StandbyServer replaying ? replaying.ReplayLsn : default,
-            ReplicationState = server is StandbyServer { IsStreaming: true } ? "streaming" : "",
+            ReplicationState = server is StandbyServer { IsStreaming: true } && NodeDecisions.IsOfKnownOrigin(State, Pg.Followed, Pg.Data(), server) ? "streaming" : "",
         };
     }
 

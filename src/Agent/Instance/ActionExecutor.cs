@@ -37,6 +37,7 @@ public sealed partial class ActionExecutor(
 {
     private static readonly TimeSpan CheckpointLimit = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan FenceLimit = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan DetachLimit = TimeSpan.FromSeconds(2);
 
     /// <summary>Whether an action may make the instance writable, so that the fence must be armed before it.</summary>
     public static bool MayMakeWritable(NodeAction action) =>
@@ -75,7 +76,7 @@ public sealed partial class ActionExecutor(
         RestartAction restart => RestartAsync(restart, context, cancellation),
         RewindAction rewind => RewindAsync(rewind, context, cancellation),
         CloneAction clone => CloneAsync(clone, context, cancellation),
-        RemoveDataAction remove => Task.FromResult(RemoveData(remove.KeepCopy)),
+        RemoveDataAction remove => RemoveDataAsync(remove, context, cancellation),
         _ => throw new InvalidOperationException($"{action.Kind} has no executor."),
     };
 
@@ -121,7 +122,7 @@ public sealed partial class ActionExecutor(
     private Task<ActionOutcome> RepointAsync(FollowAction follow, ActionContext context, CancellationToken cancellation)
     {
         if (follow.Mark is { } mark) FollowingFile.Write(instance.Settings.DataDir, mark, self, context.Incarnation);
-        return FollowAsync(follow.Upstream, context, cancellation);
+        return follow.Upstream is null ? DetachAsync(context, cancellation) : FollowAsync(follow.Upstream, context, cancellation);
     }
 
     /// <summary>
@@ -175,6 +176,18 @@ public sealed partial class ActionExecutor(
         if (write is ConfigurationWrite.Written { UpstreamNeedsRestart: true })
             return await RestartAsync(new(null, upstream), context, cancellation).ConfigureAwait(false);
         return Apply(write);
+    }
+
+    /// <summary>
+    /// Points to nobody, and waits until PostgreSQL has done so: what is looked at afterwards is all that arrived. Told again although the files say so already, because
+    /// an earlier life may have been killed before it told.
+    /// </summary>
+    private async Task<ActionOutcome> DetachAsync(ActionContext context, CancellationToken cancellation)
+    {
+        ActionOutcome outcome = await FollowAsync(null, context, cancellation).ConfigureAwait(false);
+        if (outcome.Failure is not null) return outcome;
+        if (instance.Controller.Reload() is SignalResult.Refused refused) return new(refused.Reason);
+        return await instance.Commands.WaitDetachedAsync(DetachLimit, cancellation).ConfigureAwait(false) is { } reason ? new(reason) : ActionOutcome.Ok;
     }
 
     private ActionOutcome Apply(ConfigurationWrite write) => write switch
@@ -250,6 +263,18 @@ public sealed partial class ActionExecutor(
             CloneResult.Cancelled => new("it was cancelled"),
             _ => ActionOutcome.Ok,
         };
+    }
+
+    private async Task<ActionOutcome> RemoveDataAsync(RemoveDataAction action, ActionContext context, CancellationToken cancellation)
+    {
+        if (action.ReplacedBy is { } source)
+        {
+            if (AddressOf(context.State, source) is not { } address) return new($"the address of {source} is not known");
+            (ulong? system, string? error) = await CloneSource.ProbeAsync(address, instance.Settings.Replication, FenceLimit, cancellation).ConfigureAwait(false);
+            if (system is null) return new($"{source} does not answer ({error})");
+            if (system != context.State.SystemIdentifier) return new($"{source} has system identifier {system}, the cluster's is {context.State.SystemIdentifier}");
+        }
+        return RemoveData(action.KeepCopy);
     }
 
     private ActionOutcome RemoveData(bool keepCopy)

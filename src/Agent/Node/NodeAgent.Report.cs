@@ -36,7 +36,7 @@ public sealed partial class NodeAgent
             ReceiveLsn = status is { InRecovery: true } ? status.ReceiveLsn ?? default : default,
             ReplayLsn = status is { InRecovery: true } ? status.ReplayLsn ?? default : default,
             ReplicationState = status is not { InRecovery: true } ? ""
-                : status.Receiver is { IsStreaming: true } ? "streaming"
+                : status.Receiver is { IsStreaming: true } && NodeDecisions.IsOfKnownOrigin(state, Followed(seen), seen.Data, seen.Server) ? "streaming"
                 : instance.Settings.RecoveryConf.ContainsKey("restore_command") ? "in archive recovery" : "",
             AgentVersion = Version,
             ServerVersion = status?.ServerVersion ?? serverVersion,

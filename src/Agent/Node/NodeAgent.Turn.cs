@@ -119,8 +119,7 @@ public sealed partial class NodeAgent
         Configuration.TagSettings tags = configuration.Current.Tags;
         bool beforeVacancy = applied.Clock.IsBeforeVacancy(state, seen.BeganMs);
         ServerView server = seen.Server is StandbyServer standby ? standby with { Upstream = UpstreamOf(state, seen) } : seen.Server;
-        bool detaching = server is StandbyServer { Upstream: null, IsStreaming: true };
-        if (beforeVacancy || detaching) observer.Trigger();
+        if (beforeVacancy) observer.Trigger();
         MemberReport report = Report(state, seen);
         return new()
         {
@@ -224,7 +223,7 @@ public sealed partial class NodeAgent
     private void Remember(Decision decided, NodeView view)
     {
         bool trouble = decided.Rule.StartsWith("data.", StringComparison.Ordinal) || decided.Rule.StartsWith("rejoin.", StringComparison.Ordinal)
-            || decided.Rule is "pause.parallel-primary" or "pause.diverged" or "resume.holder-unreachable" or "follow.start-failed" or "follow.unrecorded" or "follow.clone-failed" or "follow.repoint-failed";
+            || decided.Rule is "pause.parallel-primary" or "pause.diverged" or "resume.holder-unreachable" or "follow.start-failed" or "follow.unrecorded" or "follow.detach-first" or "follow.clone-failed" or "follow.repoint-failed";
         note = trouble ? decided.Reason : view.Running is null ? "" : note;
         if (decided.Rule == lastRule) return;
         lastRule = decided.Rule;

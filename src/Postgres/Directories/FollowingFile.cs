@@ -16,13 +16,13 @@ public static class FollowingFile
     /// <exception cref="IOException">It may not be on disk: nothing may be received.</exception>
     public static void Write(string dataDir, FollowMark mark, NodeName self, Incarnation incarnation) =>
         DurableFile.WriteIfChanged(Path.Combine(dataDir, FileName), string.Create(CultureInfo.InvariantCulture,
-            $"epoch {mark.Epoch}\ntimeline {mark.Timeline.Value}\nincarnation {incarnation}\nnode {self.Value}\n"));
+            $"epoch {mark.Epoch}\ntimeline {mark.Timeline.Value}\nevents {mark.Events}\nincarnation {incarnation}\nnode {self.Value}\n"));
 
     /// <summary>The mark of this node and this life of the directory; null when there is none; one without an epoch when it cannot be read.</summary>
     public static FollowMark? Read(string dataDir, NodeName self, Incarnation incarnation) => Find(dataDir) switch
     {
         null => null,
-        { Mark: null } => new(Epoch.None, default),
+        { Mark: null } => new(Epoch.None, default, 0),
         var found => found.Node == self && found.Incarnation == incarnation.ToString() ? found.Mark : null,
     };
 
@@ -33,9 +33,10 @@ public static class FollowingFile
     {
         if (DurableFile.ReadOrNull(Path.Combine(dataDir, FileName)) is not { } text) return null;
         string[][] lines = [.. text.Split('\n').Select(static line => line.Split(' ', 2))];
-        return lines is [["epoch", var e], ["timeline", var t], ["incarnation", var life], ["node", var node], ..]
+        return lines is [["epoch", var e], ["timeline", var t], ["events", var n], ["incarnation", var life], ["node", var node], ..]
             && Epoch.TryParse(e, out Epoch epoch) && epoch.IsKnown && uint.TryParse(t, NumberStyles.None, CultureInfo.InvariantCulture, out uint timeline)
-                ? new(new(epoch, new(timeline)), life, new(node))
+            && long.TryParse(n, NumberStyles.None, CultureInfo.InvariantCulture, out long events)
+                ? new(new(epoch, new(timeline), events), life, new(node))
                 : new(null, "", default);
     }
 

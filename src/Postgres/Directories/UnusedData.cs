@@ -3,7 +3,7 @@ using Patroni.Raft.StateMachine;
 namespace Patroni.Raft.Postgres.Directories;
 
 /// <summary>
-/// The mark of a database cluster that this node initialized and that nobody has started since: it names the checkpoint at the end of the initialization, which
+/// The mark of a database cluster that initdb of this node made and that nobody has started since: it names the checkpoint at the end of the initialization, which
 /// any later start leaves behind. When another node creates the cluster first, such a directory may be cleared and cloned; no other may.
 /// </summary>
 public static class UnusedData

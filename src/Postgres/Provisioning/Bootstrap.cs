@@ -77,7 +77,8 @@ public sealed partial class Bootstrap(PostgresSettings settings, InstanceControl
         if (control.State != ClusterRunState.ShutDown) return Abandon($"the new cluster was not shut down cleanly: its state is {control.State}");
         PromotionMarker.Remove(settings.DataDir);
         Incarnation incarnation = DataIncarnation.Draw(settings.DataDir, settings.Name);
-        UnusedData.Mark(settings.DataDir, control, settings.Name, incarnation);
+        // What a custom method restored, or moved here, may be somebody's only copy.
+        if (settings.CustomBootstrap is null) UnusedData.Mark(settings.DataDir, control, settings.Name, incarnation);
         DirectoryWork.Complete(settings.StateDirectory, settings.DataDir);
         LogDone(settings.DataDir, control.SystemIdentifier);
         return new BootstrapResult.Done(control, incarnation, stopped.Proof);

@@ -1,7 +1,12 @@
+using System.Globalization;
+using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
+using Npgsql;
+using Npgsql.Replication;
 using Patroni.Raft.Postgres.Configuration;
 using Patroni.Raft.Postgres.Directories;
 using Patroni.Raft.Postgres.Processes;
+using Patroni.Raft.Postgres.Status;
 using Patroni.Raft.StateMachine;
 
 namespace Patroni.Raft.Postgres.Provisioning;
@@ -14,6 +19,26 @@ public sealed record CloneSource(NodeName Node, PostgresAddress Address, string?
 {
     /// <summary>Whether it is a replica: its own mark, when it is older, is then that of the copy.</summary>
     public bool IsReplica { get; init; }
+
+    /// <summary>Asks a server for its database system identifier, as a clone would reach it (IDENTIFY_SYSTEM).</summary>
+    /// <returns>The identifier, or null and why there is none.</returns>
+    public static async Task<(ulong? SystemIdentifier, string? Error)> ProbeAsync(PostgresAddress address, Credentials user, TimeSpan limit, CancellationToken cancel)
+    {
+        using CancellationTokenSource timeout = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        timeout.CancelAfter(limit);
+        try
+        {
+            await using LocalServer server = LocalServer.At(address, user, "", null);
+            await using PhysicalReplicationConnection connection = new(server.ConnectionString);
+            await connection.Open(timeout.Token);
+            string system = (await connection.IdentifySystem(timeout.Token)).SystemId;
+            return (ulong.Parse(system, CultureInfo.InvariantCulture), null);
+        }
+        catch (Exception e) when (e is NpgsqlException or SocketException or IOException or TimeoutException or OperationCanceledException or FormatException)
+        {
+            return (null, e.Message);
+        }
+    }
 }
 
 /// <summary>An order to clone.</summary>

@@ -108,6 +108,38 @@ public sealed class InstanceCommands(PostgresSettings settings) : IAsyncDisposab
         }
     }
 
+    /// <summary>
+    /// Waits until a standby receives nothing any more and will not begin to: it has taken the empty primary_conninfo, and there is no WAL receiver. Returns why not, or null.
+    /// A paused replay keeps the receiver: it ends only when recovery asks for the next WAL (measured).
+    /// </summary>
+    /// <param name="limit">Longest time to wait.</param>
+    /// <param name="cancel">Ends the wait.</param>
+    public async Task<string?> WaitDetachedAsync(TimeSpan limit, CancellationToken cancel)
+    {
+        using CancellationTokenSource timeout = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        timeout.CancelAfter(limit);
+        string last = "PostgreSQL does not answer";
+        try
+        {
+            while (true)
+            {
+                last = await _server.ScalarAsync("""
+                    SELECT CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN ''
+                      WHEN pg_catalog.current_setting('primary_conninfo') <> '' THEN 'PostgreSQL has not taken its new configuration'
+                      WHEN EXISTS (SELECT FROM pg_catalog.pg_stat_wal_receiver WHERE status IS NOT NULL) THEN
+                        CASE WHEN pg_catalog.pg_is_wal_replay_paused() THEN 'the WAL receiver goes on because replay is paused' ELSE 'the WAL receiver goes on' END
+                      ELSE '' END
+                    """, timeout.Token) ?? "";
+                if (last.Length == 0) return null;
+                await Task.Delay(5, timeout.Token);
+            }
+        }
+        catch (Exception e) when (IsExpected(e))
+        {
+            return $"{last} within {limit.TotalSeconds:0.#} s";
+        }
+    }
+
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => _server.DisposeAsync();
 

@@ -141,7 +141,7 @@ public sealed record RestartAction(Epoch? AsPrimaryUnder, NodeName? Upstream) : 
 /// <param name="Leader">The leader.</param>
 public sealed record RewindAction(NodeName Leader) : NodeAction
 {
-    /// <summary>What is marked first; null where nothing is received.</summary>
+    /// <summary>What is marked when it is done.</summary>
     public FollowMark? Mark { get; init; }
     /// <inheritdoc/>
     public override ActionKind Kind => ActionKind.Rewind;
@@ -151,7 +151,7 @@ public sealed record RewindAction(NodeName Leader) : NodeAction
 /// <param name="Source">From whom.</param>
 public sealed record CloneAction(NodeName Source) : NodeAction
 {
-    /// <summary>What is marked first; null where nothing is received.</summary>
+    /// <summary>What is marked when it is done.</summary>
     public FollowMark? Mark { get; init; }
     /// <summary>Whether the source is itself a replica, whose WAL is only as well known as its own mark says.</summary>
     public bool FromReplica { get; init; }
@@ -165,6 +165,8 @@ public sealed record CloneAction(NodeName Source) : NodeAction
 /// <param name="KeepCopy">Whether it is renamed away rather than deleted.</param>
 public sealed record RemoveDataAction(bool KeepCopy) : NodeAction
 {
+    /// <summary>Whose data replace it: nothing is removed before that member's PostgreSQL answered. Null when nobody's do.</summary>
+    public NodeName? ReplacedBy { get; init; }
     /// <inheritdoc/>
     public override ActionKind Kind => ActionKind.RemoveData;
 }

@@ -71,7 +71,7 @@ public static partial class NodeDecisions
         _ when view.Disks.IsTroubled => view.Disks.Reason,
         _ when view.Traits.FailoverPriority <= 0 => "nofailover is set",
         _ when IsOutsideLineage(view) => "its last promotion is not in the recorded lineage; it must be cloned anew",
-        _ when UnknownOrigin(view) is { } unknown => $"{unknown}; it must be cloned anew",
+        _ when UnknownOrigin(view) is { } unknown => $"{unknown}; it must be cloned anew from a leader",
         _ => WhyUnprotected(view),
     };
 
@@ -85,7 +85,7 @@ public static partial class NodeDecisions
 
     /// <summary>
     /// A promotion was begun here that the log never recorded, and another was recorded since: both may have written the same timeline
-    /// number, and no tool can tell the two apart. A leader whose PostgreSQL came back as a standby is promoted more than once under one epoch: what
+    /// number, and no tool can tell the two apart. A winner whose promotion crashed before it was reported is promoted once more under its epoch: what
     /// was recorded of an earlier promotion says nothing of the last.
     /// </summary>
     private static bool IsOutsideLineage(NodeView view)

@@ -15,7 +15,6 @@ public static partial class NodeDecisions
                 ? Detach("follow.detach", $"{lease.Holder} is not promoted yet; nothing is streamed that the log does not know of")
                 : Decision.Wait("follow.wait", $"waiting for {lease.Holder} to be promoted");
         }
-        if (view.Data is PresentData && UnknownOrigin(view) is { } unknown) return CloneAnew(view, unknown);
         switch (view.Data)
         {
             case UnfinishedData { Work: UnfinishedWork.Rewind }:
@@ -32,6 +31,7 @@ public static partial class NodeDecisions
         if (view.State.Settings.Pause && view.Server is PrimaryServer)
             return Decision.Wait("pause.parallel-primary", $"PostgreSQL runs as primary beside {lease.Holder}, which holds the lease; the cluster is paused and nothing is done about it");
         if (AwaitsHuman(view, lease) is { } human) return human;
+        if (UnknownOrigin(view) is { } unknown) return CloneAnew(view, unknown);
         if (ForeignOrigin(view) is { } foreign) return CloneAnew(view, foreign);
         return view.Server switch
         {
@@ -87,10 +87,11 @@ public static partial class NodeDecisions
         return leader;
     }
 
+    /// <summary>From whom <c>replicatefrom</c> wants it, as long as that member streams, which it reports only when it is known where its WAL comes from.</summary>
     private static NodeName Upstream(NodeView view, NodeName leader) =>
         view.Traits.ReplicateFrom is { } wanted && wanted != view.Self
         && view.State.Members.TryGetValue(wanted, out Member? member)
-        && member is { Presence: MemberPresence.Alive, Report.State: PostgresState.Running }
+        && member is { Presence: MemberPresence.Alive, Report.State: PostgresState.Running, Report.ReplicationState: "streaming" }
             ? wanted
             : leader;
 
@@ -100,10 +101,10 @@ public static partial class NodeDecisions
         if (WhyDiverged(view.State, data) is { } reason && !FoundNothingToRewind(view)) return Diverged(view, led, reason);
         if (FailedHere(view, ActionKind.StartStandby) && TooSoon(view, ActionKind.StartStandby))
             return Decision.Wait("follow.start-failed", $"PostgreSQL does not start: {view.LastAction!.Reason}; it is tried again");
-        if (NewestTimeline(view) > led.Promotion.Timeline)
-            return Decision.Wait("follow.unrecorded", $"it has WAL of timeline {NewestTimeline(view)}, and the newest that the log knows of is {led.Promotion.Timeline}: it does not start before the log tells whose that is; reinitialize this member if nobody was promoted");
+        if (NewestTimeline(view.Data, view.Server) > led.Promotion.Timeline)
+            return Decision.Wait("follow.unrecorded", $"it has WAL of timeline {NewestTimeline(view.Data, view.Server)}, and the newest that the log knows of is {led.Promotion.Timeline}: it does not start before the log tells whose that is; reinitialize this member if nobody was promoted");
         NodeName upstream = Upstream(view, led.Lease.Holder);
-        return Decision.Do("follow.start", $"starting as a replica of {upstream}", new RunAction(new StartStandbyAction(upstream) { Mark = FollowMark.Of(led.Promotion) }));
+        return Decision.Do("follow.start", $"starting as a replica of {upstream}", new RunAction(new StartStandbyAction(upstream) { Mark = FollowMark.Of(led.Promotion, view.State) }));
     }
 
     /// <summary>pg_rewind compared the WAL itself with the leader's history, which the log can only guess at: what it left as it is may start.</summary>
@@ -153,15 +154,24 @@ public static partial class NodeDecisions
         }
         if (!led.Checkpointed)
             return Decision.Wait("rejoin.wait-checkpoint", $"{reason}; waiting for the first checkpoint of {led.Lease.Holder} before pg_rewind");
-        return Decision.Do("rejoin.rewind", reason, new RunAction(new RewindAction(led.Lease.Holder) { Mark = FollowMark.Of(led.Promotion) }));
+        return Decision.Do("rejoin.rewind", reason, new RunAction(new RewindAction(led.Lease.Holder) { Mark = FollowMark.Of(led.Promotion, view.State) }));
     }
 
     private static Decision InPause(string reason) => Decision.Wait("pause.diverged", $"{reason}; nothing is done about it before the cluster is resumed");
 
-    private static Decision CloneAnew(NodeView view, string reason) => view.Server is ServerStopped
-        ? Decision.Do("rejoin.clone", $"{reason}; it is cloned anew", new RunAction(new RemoveDataAction(false)))
-        : view.State.Settings.Pause ? InPause(reason)
-        : Decision.Do("rejoin.clone", $"{reason}; PostgreSQL stops to be cloned anew", new RunAction(new StopAction(false)));
+    /// <summary>Replaces the data by the leader's: never in pause, and never before the leader's PostgreSQL answered, because it may be the only other copy.</summary>
+    private static Decision CloneAnew(NodeView view, string reason)
+    {
+        NodeName leader = view.State.Lease!.Holder;
+        if (view.State.Settings.Pause) return InPause(reason);
+        if (!view.State.Members.TryGetValue(leader, out Member? holder) || holder.Presence != MemberPresence.Alive)
+            return Decision.Wait("rejoin.no-source", $"{reason}; it is cloned anew as soon as {leader} reports again");
+        if (view.Server is not ServerStopped)
+            return Decision.Do("rejoin.clone", $"{reason}; PostgreSQL stops to be cloned anew", new RunAction(new StopAction(false)));
+        return TooSoon(view, ActionKind.RemoveData)
+            ? Decision.Wait("rejoin.no-source", $"{reason}; the data are kept: {view.LastAction!.Reason}")
+            : Decision.Do("rejoin.clone", $"{reason}; it is cloned anew", new RunAction(new RemoveDataAction(false) { ReplacedBy = leader }));
+    }
 
     private static Decision KeepFollowing(NodeView view, Led led, StandbyServer standby)
     {
@@ -172,20 +182,21 @@ public static partial class NodeDecisions
         if (standby.Timeline < latest.Timeline && WhereLeft(view.State, standby.Timeline) is { } fork && reached > fork)
             return Diverged(view, led, $"timeline {standby.Timeline} was left at {fork} and its WAL goes on to {reached}");
         NodeName upstream = Upstream(view, led.Lease.Holder);
-        FollowMark mark = FollowMark.Of(latest);
-        if (standby.Upstream != upstream || view.Followed != mark)
+        FollowMark mark = FollowMark.Of(latest, view.State);
+        bool marked = view.Followed is { } followed && followed.IsFor(latest);
+        if (standby.Upstream != upstream || !marked)
         {
             if (TooSoon(view, ActionKind.Follow))
                 return Decision.Wait("follow.repoint-failed", $"pointing to {upstream} failed: {view.LastAction!.Reason}");
             // What it receives until then may come from a promotion that nobody recorded: nothing more may, before it is looked at and marked anew.
-            if (view.Followed is { } former && former != mark && (standby.Upstream is not null || standby.IsStreaming))
-            {
-                return standby.Upstream is null
-                    ? Decision.Wait("follow.detaching", "replication is disconnected before a different leader is followed")
-                    : Detach("follow.detach-first", $"replication is disconnected before {led.Lease.Holder} is followed under epoch {latest.Epoch}: it was pointed to {standby.Upstream} under epoch {former.Epoch}");
-            }
-            return Decision.Do("follow.repoint", $"following a different leader: {upstream}", new RunAction(new FollowAction(upstream) { Mark = mark }));
+            if (view.Followed is { } former && !marked && (standby.Upstream is not null || standby.IsStreaming))
+                return Detach("follow.detach-first", $"replication is disconnected before {led.Lease.Holder} is followed under epoch {latest.Epoch}: it was pointed to {standby.Upstream} under epoch {former.Epoch}");
+            return standby.Upstream == upstream
+                ? Decision.Do("follow.mark", $"following {upstream}, as the mark of it will say", new RunAction(new FollowAction(upstream) { Mark = mark }))
+                : Decision.Do("follow.repoint", $"following a different leader: {upstream}", new RunAction(new FollowAction(upstream) { Mark = mark }));
         }
+        if (GrowsOld(view.State, view.Followed!) && !TooSoon(view, ActionKind.Follow))
+            return Decision.Do("follow.mark", $"following {upstream}; the mark of it is written anew", new RunAction(new FollowAction(upstream) { Mark = mark }));
         return standby.IsStreaming
             ? Decision.Wait("follow.steady", $"no action. I am ({view.Self}), a secondary, and following a leader ({led.Lease.Holder})")
             : Decision.Wait("follow.not-streaming", $"following {upstream}, not streaming yet");

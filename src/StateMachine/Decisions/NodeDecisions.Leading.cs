@@ -132,6 +132,13 @@ public static partial class NodeDecisions
 
     private static Decision WhenLedAndStopped(NodeView view, Led led)
     {
+        // Promoted again under the same epoch, what it writes could not be told from what another writes whose promotion is recorded first.
+        if (view.Data is PresentData { IsStandby: true })
+        {
+            return view.State.Settings.Pause
+                ? Decision.Wait("pause.no-start", "PostgreSQL was run as a standby and is stopped, and the cluster is paused")
+                : Release(view, led.Lease, VacancyReason.Shutdown, $"PostgreSQL of {view.Self} was run as a standby; an election decides who is promoted");
+        }
         FailoverRequest? request = view.State.Failover;
         bool handover = request is not null && request.IsDue(view.UnixNowMs) && view.Data is PresentData { IsStandby: false };
         if (handover && SwitchoverRules.Choose(view.State, view.Self, request!, led.Promotion.Timeline, false).Candidate is { } candidate
@@ -150,9 +157,6 @@ public static partial class NodeDecisions
         }
         bool stoppedHere = view.LastAction is { Kind: ActionKind.Stop, Succeeded: true } stop && stop.Context == ContextOf(view.State);
         if (view.State.Settings.Pause && !stoppedHere) return Decision.Wait("pause.no-start", "PostgreSQL is stopped and the cluster is paused");
-        // Promoted again under the same epoch, what it writes could not be told from what another writes whose promotion is recorded first.
-        if (view.Data is PresentData { IsStandby: true })
-            return Release(view, led.Lease, VacancyReason.Shutdown, $"PostgreSQL of {view.Self} was run as a standby; an election decides who is promoted");
         if (view.State.Settings.PrimaryStartTimeoutMs == 0 && !stoppedHere && SwitchoverRules.IsFailoverPossible(view.State, view.Self, led.Promotion.Timeline))
             return Release(view, led.Lease, VacancyReason.StartFailed, "PostgreSQL stopped by itself and primary_start_timeout is 0: another node takes over");
         return Decision.Do("leader.restart-in-place", "PostgreSQL stopped by itself; it is started again under the same lease", new RunAction(new StartPrimaryAction(led.Lease.Epoch)));

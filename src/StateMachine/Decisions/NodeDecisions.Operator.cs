@@ -31,7 +31,7 @@ public static partial class NodeDecisions
         Epoch? epoch = view.State.Leader == view.Self ? view.State.Lease!.Epoch : null;
         // From a leader that is not promoted yet nothing is streamed: it would be a promotion that the log does not know of, and may never hear of.
         // Nor from anybody before it is known where what is here came from.
-        NodeName? upstream = epoch is not null || view.State.Leadership is not Led led || view.Followed != FollowMark.Of(led.Promotion)
+        NodeName? upstream = epoch is not null || view.State.Leadership is not Led led || view.Followed?.IsFor(led.Promotion) != true
             ? null
             : (view.Server as StandbyServer)?.Upstream ?? Upstream(view, led.Lease.Holder);
         return Decision.Do(rule, reason, new RunAction(new RestartAction(epoch, upstream) { TimeoutMs = timeoutMs }));
@@ -63,13 +63,13 @@ public static partial class NodeDecisions
         if (view.State.Leader == view.Self) return RefuseClone("I am the leader, can not reinitialize");
         if (view.State.Leadership is not Led led || led.Lease.Epoch.Generation != view.State.Generation) return RefuseClone("Cluster has no leader, can not reinitialize");
         if (view.Server is not ServerStopped) return Decision.Do(rule, reason, new RunAction(new StopAction(false)));
-        if (view.Data is not NoData) return Decision.Do(rule, reason, new RunAction(new RemoveDataAction(false)));
+        if (view.Data is not NoData) return Decision.Do(rule, reason, new RunAction(new RemoveDataAction(false) { ReplacedBy = led.Lease.Holder }));
         NodeName source = CloneSource(view, led.Lease.Holder);
         return Decision.Do(rule, $"{reason}, from {source}", new RunAction(Clone(view, led, source)));
     }
 
     private static CloneAction Clone(NodeView view, Led led, NodeName source) =>
-        new(source) { Mark = FollowMark.Of(led.Promotion), FromReplica = source != led.Lease.Holder, BaseBackupOnly = view.CloneFromLeader };
+        new(source) { Mark = FollowMark.Of(led.Promotion, view.State), FromReplica = source != led.Lease.Holder, BaseBackupOnly = view.CloneFromLeader };
 
     private static Decision RefuseClone(string reason) => Decision.Do("operator.reinitialize-refused", reason, new RefuseRequest(reason));
 }

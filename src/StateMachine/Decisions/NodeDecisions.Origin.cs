@@ -32,26 +32,34 @@ public static partial class NodeDecisions
     }
 
     /// <summary>
-    /// Why the WAL here may be of a promotion that the log never recorded, or null. A replica that heard nothing of the group went on receiving, and has a timeline above
-    /// the one that it was pointed to; since then somebody was elected, may have been promoted, and never said so; and another was recorded. All three must hold:
-    /// what the log tells completely needs no doubt. Of a group that was formed anew nobody knows what its log lacks: there doubt is enough to clone from a leader,
-    /// and not enough to keep what may be the best copy out of an election.
+    /// Why the WAL here may be of a promotion that the log never recorded, or null. A replica whose agent heard nothing of the group went on receiving, and has a timeline above
+    /// the one that it was pointed to; since then somebody was elected, may have been promoted, and never said so; and another was recorded. What the log tells completely
+    /// needs no doubt; a mark that cannot be read, and a history that no longer reaches back to it, are doubted. Of a group that was formed anew nobody knows what its log lacks:
+    /// there doubt is enough to clone from a leader, and never enough to keep what may be the best copy out of an election.
     /// </summary>
     private static string? UnknownOrigin(NodeView view)
     {
         if (view.Followed is not { } known || view.State.LatestPromotion is not { } latest || latest.Epoch <= known.Epoch) return null;
         // It won and was promoted after it was last pointed to anybody: what it had was looked at when it stood, and what followed is its own.
         if (view.Mark is { } own && own.Epoch > known.Epoch) return null;
-        TimelineId newest = NewestTimeline(view);
+        TimelineId newest = NewestTimeline(view.Data, view.Server);
         if (newest <= known.Timeline) return null;
-        if (!known.Epoch.IsKnown) return $"the mark of whom it followed cannot be read, and it has WAL of timeline {newest}";
         string received = $"it received WAL of timeline {newest} after it was pointed to timeline {known.Timeline} of epoch {known.Epoch}";
-        if (view.State.Leadership is Led && known.Epoch.Generation != view.State.Generation) return $"{received}, and the group was formed anew since";
-        if (!EventsReachBackTo(view.State, known.Epoch)) return $"{received}, and the recorded history no longer reaches back to that epoch";
+        bool formedAnew = known.Epoch.Generation != view.State.Generation;
+        if (formedAnew) return view.State.Leadership is Led ? $"{received}, and the group was formed anew since" : null;
+        if (!known.Epoch.IsKnown) return $"the mark of whom it followed cannot be read, and it has WAL of timeline {newest}";
+        if (!HistoryReachesBackTo(view.State, known)) return $"{received}, and the recorded history no longer reaches back to that";
         return UnpromotedSince(view.State, known.Epoch, latest.Epoch) is { } unpromoted
             ? $"{received}, and since then epoch {unpromoted} ended without a recorded promotion: no tool can tell whose WAL it is"
             : null;
     }
+
+    /// <summary>
+    /// Whether others may take WAL from this replica: all that is here is of promotions that the log told of before it could arrive. What it reports as its state of
+    /// replication says so.
+    /// </summary>
+    public static bool IsOfKnownOrigin(ClusterState state, FollowMark? followed, DataView data, ServerView server) =>
+        state.LatestPromotion is { } latest && followed is not null && followed.IsFor(latest) && NewestTimeline(data, server) <= followed.Timeline;
 
     /// <summary>
     /// Whether a replica that has not reached the group in this life of its agent streams a timeline that it was not pointed to. Until it is known whose it is, nothing
@@ -59,18 +67,24 @@ public static partial class NodeDecisions
     /// </summary>
     private static bool ReceivesUnheard(NodeView view) =>
         view is { Server: StandbyServer { Upstream: not null }, Data: PresentData, Followed: { } known }
-        && NewestTimeline(view) > known.Timeline && !view.State.Settings.Pause && !TooSoon(view, ActionKind.Follow);
+        && NewestTimeline(view.Data, view.Server) > known.Timeline && !view.State.Settings.Pause && !TooSoon(view, ActionKind.Follow);
 
-    private static TimelineId NewestTimeline(NodeView view)
+    private static TimelineId NewestTimeline(DataView data, ServerView server)
     {
-        TimelineId running = view.Server is StandbyServer standby ? standby.Timeline : default;
-        var data = (PresentData)view.Data;
-        TimelineId stored = data.NewestWal > data.Timeline ? data.NewestWal : data.Timeline;
+        TimelineId running = server is StandbyServer standby ? standby.Timeline : default;
+        if (data is not PresentData present) return running;
+        TimelineId stored = present.NewestWal > present.Timeline ? present.NewestWal : present.Timeline;
         return running > stored ? running : stored;
     }
 
-    private static bool EventsReachBackTo(ClusterState state, Epoch epoch) =>
-        state.EventCount == state.Events.Length || state.Events[0].Index <= epoch.Index;
+    private static bool HistoryReachesBackTo(ClusterState state, FollowMark known) =>
+        state.EventCount - state.Events.Length <= known.Events;
+
+    /// <summary>Whether the mark is written anew, so that the history still reaches back to it if this agent hears nothing for long.</summary>
+    private static bool GrowsOld(ClusterState state, FollowMark known) => state.EventCount - known.Events > MaximumUntold;
+
+    /// <summary>Of the thousand events that are kept.</summary>
+    private const int MaximumUntold = 300;
 
     private static Epoch? UnpromotedSince(ClusterState state, Epoch after, Epoch before)
     {

@@ -49,7 +49,7 @@ public static partial class NodeDecisions
         // Its claim expired before it was done, and another node was quicker.
         if (data.IsUnused && view.Server is ServerStopped)
         {
-            if (view.Running is not null) return null;
+            if (view.Running is not null || view.ShutdownRequested) return null;
             return TooSoon(view, ActionKind.RemoveData)
                 ? Decision.Wait("init.superseded", $"clearing the data directory failed: {view.LastAction!.Reason}; it is tried again")
                 : Decision.Do("init.superseded", $"another node created the cluster, system {view.State.SystemIdentifier}, before this one was done; the unused data directory of system {data.SystemIdentifier} is cleared",
@@ -107,7 +107,7 @@ public static partial class NodeDecisions
     private static Decision? NotCurrent(NodeView view) =>
         view.StateIsCurrent ? null
         : view.ShutdownRequested ? StopThenEnd(view, "shutdown.not-current", "the agent ends before it reached the Raft group")
-        : ReceivesUnheard(view) ? Detach("raft.detach", $"it receives timeline {NewestTimeline(view)}, was pointed to timeline {view.Followed!.Timeline}, and does not hear from the group who was promoted")
+        : ReceivesUnheard(view) ? Detach("raft.detach", $"it receives timeline {NewestTimeline(view.Data, view.Server)}, was pointed to timeline {view.Followed!.Timeline}, and does not hear from the group who was promoted")
         : Decision.Wait("raft.catching-up", "waiting for a quorum of the Raft group");
 
     /// <summary>A release once proposed may be accepted at any time: nothing is started under its epoch any more, it is only proposed again.</summary>

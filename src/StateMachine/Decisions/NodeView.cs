@@ -115,14 +115,21 @@ public sealed record NodeTraits
 public sealed record PromotionMark(Epoch Epoch, TimelineId TimelineBefore);
 
 /// <summary>
-/// A mark written and flushed before a replica is pointed to an upstream, cloned or rewound: up to which promotion the log told where its WAL comes from.
+/// Up to which promotion the log told where a replica's WAL comes from. Written and flushed before the replica is pointed to an upstream; at the end of a clone or a
+/// rewind, as of its beginning.
 /// </summary>
 /// <param name="Epoch">Epoch of the newest recorded promotion; <see cref="StateMachine.Epoch.None"/> for a mark that cannot be read.</param>
-/// <param name="Timeline">The timeline of that promotion: what is above it came from elsewhere.</param>
-public sealed record FollowMark(Epoch Epoch, TimelineId Timeline)
+/// <param name="Timeline">The timeline of that promotion: what is above it came without the log telling of it.</param>
+/// <param name="Events">Number of the newest significant event that was known then (<see cref="ClusterState.EventCount"/>): what the history told up to it needs not be told again.</param>
+public sealed record FollowMark(Epoch Epoch, TimelineId Timeline, long Events)
 {
-    /// <summary>The mark for a recorded promotion.</summary>
-    public static FollowMark Of(Promotion promotion) => new(promotion.Epoch, promotion.Timeline);
+    /// <summary>The mark for what a state tells.</summary>
+    /// <param name="promotion">Its newest recorded promotion.</param>
+    /// <param name="state">The state.</param>
+    public static FollowMark Of(Promotion promotion, ClusterState state) => new(promotion.Epoch, promotion.Timeline, state.EventCount);
+
+    /// <summary>Whether it is the mark for that promotion.</summary>
+    public bool IsFor(Promotion promotion) => Epoch == promotion.Epoch && Timeline == promotion.Timeline;
 }
 
 /// <summary>The data directory.</summary>
@@ -163,7 +170,7 @@ public sealed record PresentData(
     /// <summary>The history of <see cref="Timeline"/>, oldest first; empty when it cannot be read.</summary>
     public ImmutableArray<TimelineFork> History { get; init; } = [];
 
-    /// <summary>Whether it is what an initialization of this node left, and nobody has started it since: nothing in it can be missed.</summary>
+    /// <summary>Whether it is what initdb of this node left, and nobody has started it since: nothing in it can be missed.</summary>
     public bool IsUnused { get; init; }
 
     /// <summary>Highest timeline of which any WAL or history file is there, replayed or not; unknown (0) when it was not looked for.</summary>

@@ -159,7 +159,7 @@ internal sealed class ChaosCluster : IAsyncDisposable
               "maximum_lag_on_failover": 104857600,
               "postgresql": {
                 "use_pg_rewind": true, "use_slots": true,
-                "parameters": { "max_connections": 60, "shared_buffers": "16MB", "wal_keep_size": "64MB", "max_wal_size": "128MB", "wal_log_hints": "on" },
+                "parameters": { "max_connections": 60, "shared_buffers": "16MB", "wal_keep_size": "64MB", "max_wal_size": "128MB", "wal_log_hints": "on", "log_min_messages": "log", "log_min_error_statement": "panic" },
                 "pg_hba": [ "local all all trust", "host all all 10.77.0.0/16 scram-sha-256", "host replication replicator 10.77.0.0/16 scram-sha-256" ]
               }
             },

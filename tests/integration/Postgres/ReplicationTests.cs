@@ -57,6 +57,41 @@ public sealed class ReplicationTests(ITestOutputHelper output)
         await standby.SqlAsync("CREATE TABLE after_promotion ()");
     }
 
+    /// <summary>A paused replay keeps the WAL receiver: it ends when recovery asks for the next WAL.</summary>
+    [Fact]
+    public async Task A_standby_that_is_pointed_to_nobody_is_known_to_receive_nothing_any_more()
+    {
+        await using TestInstance primary = await TestInstance.PrimaryAsync("a");
+        await using TestInstance standby = new("b", primary.Root);
+        Assert.IsType<CloneResult.Done>(await standby.Cloner.RunAsync(new(primary.AsSource(), standby.Controller.VerifyStopped()!)));
+        await standby.StartAsync(LaunchMode.Standby, primary);
+        InstanceStatus streaming = await standby.UntilAsync(s => s.Receiver is { IsStreaming: true });
+        await using InstanceCommands commands = new(standby.Settings);
+        Assert.NotNull(await commands.WaitDetachedAsync(TimeSpan.FromSeconds(1), default));
+
+        await standby.SqlAsync("SELECT pg_wal_replay_pause()");
+        await standby.UntilAsync(s => s.ReplayPaused);
+        standby.Configuration.Write(new ConfiguredRole.Standby((Upstream?)null), streaming.MajorVersion);
+        Assert.IsNotType<SignalResult.Refused>(standby.Controller.Reload());
+        Assert.Contains("replay is paused", await commands.WaitDetachedAsync(TimeSpan.FromSeconds(2), default), StringComparison.Ordinal);
+        await standby.SqlAsync("SELECT pg_wal_replay_resume()");
+        Assert.Null(await commands.WaitDetachedAsync(TimeSpan.FromSeconds(30), default));
+        InstanceStatus detached = await standby.StatusAsync();
+        Assert.Equal((null, null), (detached.Receiver, detached.Upstream));
+    }
+
+    [Fact]
+    public async Task A_server_is_asked_for_its_identity_as_a_clone_would_reach_it()
+    {
+        await using TestInstance primary = await TestInstance.PrimaryAsync("a");
+        (ulong? system, string? error) = await CloneSource.ProbeAsync(primary.Settings.ConnectAddress, primary.Settings.Replication, TimeSpan.FromSeconds(10), default);
+        Assert.Equal(((await primary.StatusAsync()).SystemIdentifier, null), (system, error));
+        await primary.StopAsync(StopMode.Immediate);
+        (system, error) = await CloneSource.ProbeAsync(primary.Settings.ConnectAddress, primary.Settings.Replication, TimeSpan.FromSeconds(10), default);
+        Assert.Null(system);
+        Assert.NotNull(error);
+    }
+
     [Fact]
     public async Task An_interrupted_clone_is_recognised_and_can_be_repeated_but_never_started()
     {

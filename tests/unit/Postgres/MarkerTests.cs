@@ -33,7 +33,7 @@ public sealed class MarkerTests : IDisposable
         Incarnation life = new(0xabcdef);
         Assert.Null(FollowingFile.Read(_directory, self, life));
         Assert.Null(FollowingFile.ReadCopied(_directory));
-        FollowMark mark = new(new(2, 4711), new(3));
+        FollowMark mark = new(new(2, 4711), new(3), 815);
         FollowingFile.Write(_directory, mark, self, life);
         Assert.Equal(mark, FollowingFile.Read(_directory, self, life));
         Assert.Null(FollowingFile.Read(_directory, other, life));
@@ -41,7 +41,7 @@ public sealed class MarkerTests : IDisposable
         Assert.Equal(mark, FollowingFile.ReadCopied(_directory));
         string path = Path.Combine(_directory, FollowingFile.FileName);
         File.WriteAllText(path, File.ReadAllText(path)[..10]);
-        Assert.Equal(new FollowMark(Epoch.None, default), FollowingFile.Read(_directory, self, life));
+        Assert.Equal(new FollowMark(Epoch.None, default, 0), FollowingFile.Read(_directory, self, life));
         Assert.Null(FollowingFile.ReadCopied(_directory));
     }
 

@@ -155,6 +155,7 @@ public sealed class AdoptionTests
         Assert.Equal("init.superseded", cleared.Rule);
         Assert.Equal(new RunAction(new RemoveDataAction(false)), Assert.Single(cleared.Effects));
         Assert.Equal("action.running", NodeDecisions.Decide(unused with { Running = ActionKind.RemoveData }).Rule);
+        Assert.Equal(new EndAgent(false), Assert.Single(NodeDecisions.Decide(unused with { ShutdownRequested = true }).Effects));
         Assert.Empty(NodeDecisions.Decide(unused with { LastAction = new(ActionKind.RemoveData, false, "EBUSY", 1_100, "") }).Effects);
 
         Assert.Equal("data.foreign", NodeDecisions.Decide(stopped).Rule);

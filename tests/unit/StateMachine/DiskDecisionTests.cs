@@ -114,7 +114,7 @@ public sealed class DiskDecisionTests
         TestCluster cluster = Led("a", "b", "c");
         var standby = new StandbyServer(new(1), new(1000), new(1000), new("a"), true, []);
         NodeView view = View(cluster, "b", FullData, standby, Data with { Incarnation = TestCluster.Data("b"), IsStandby = true });
-        Assert.Equal("follow.steady", RuleOf(view with { Followed = FollowMark.Of(cluster.State.LatestPromotion!) }));
+        Assert.Equal("follow.steady", RuleOf(view with { Followed = FollowMark.Of(cluster.State.LatestPromotion!, cluster.State) }));
     }
 
     [Fact]

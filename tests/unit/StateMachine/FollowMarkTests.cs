@@ -21,10 +21,10 @@ public sealed class FollowMarkTests
     {
         Elect("a", 1, 1000);
         cluster.Promote(2, 1, 1000);
-        first = FollowMark.Of(cluster.State.LatestPromotion!);
+        first = FollowMark.Of(cluster.State.LatestPromotion!, cluster.State);
     }
 
-    private FollowMark Newest => FollowMark.Of(cluster.State.LatestPromotion!);
+    private FollowMark Newest => FollowMark.Of(cluster.State.LatestPromotion!, cluster.State);
 
     private void Elect(string winner, uint timeline, ulong end)
     {
@@ -80,7 +80,7 @@ public sealed class FollowMarkTests
         AnotherIsRecorded();
         Decision decision = NodeDecisions.Decide(Stopped(first, 3));
         Assert.Equal("rejoin.clone", decision.Rule);
-        ActionOf<RemoveDataAction>(decision);
+        Assert.Equal(new RemoveDataAction(false) { ReplacedBy = B }, ActionOf<RemoveDataAction>(decision));
         Assert.Equal("rejoin.clone", NodeDecisions.Decide(Running(first, null, false, 3)).Rule);
     }
 
@@ -122,28 +122,81 @@ public sealed class FollowMarkTests
     }
 
     [Fact]
-    public void What_the_history_no_longer_tells_is_doubted()
+    public void What_the_history_no_longer_tells_is_doubted_unless_the_mark_was_written_since()
     {
         AnotherIsRecorded();
-        NodeView view = Stopped(first, 3);
-        Assert.Equal("rejoin.clone", NodeDecisions.Decide(view with { State = cluster.State with { Events = cluster.State.Events[^3..] } }).Rule);
+        ClusterState late = cluster.State with { Events = cluster.State.Events[^3..] };
+        Assert.Equal("rejoin.clone", NodeDecisions.Decide(Stopped(first, 3) with { State = late }).Rule);
+        Assert.Equal("follow.start", NodeDecisions.Decide(Stopped(first with { Events = late.EventCount - 3 }, 3) with { State = late }).Rule);
+    }
+
+    [Fact]
+    public void A_mark_is_written_anew_before_the_history_forgets_what_followed_it()
+    {
+        ClusterState later = cluster.State with { EventCount = first.Events + 301 };
+        Decision decision = NodeDecisions.Decide(Running(first, A, true) with { State = later });
+        Assert.Equal("follow.mark", decision.Rule);
+        FollowAction follow = ActionOf<FollowAction>(decision);
+        Assert.Equal((A, later.EventCount), (follow.Upstream, follow.Mark!.Events));
+        Assert.Equal("follow.steady", NodeDecisions.Decide(Running(first with { Events = later.EventCount }, A, true) with { State = later }).Rule);
     }
 
     [Fact]
     public void A_mark_that_cannot_be_read_is_doubted_and_none_is_not()
     {
         AnotherIsRecorded();
-        Assert.Equal("rejoin.clone", NodeDecisions.Decide(Stopped(new(Epoch.None, default), 3)).Rule);
+        Assert.Equal("rejoin.clone", NodeDecisions.Decide(Stopped(new(Epoch.None, default, 0), 3)).Rule);
         Assert.Equal("follow.start", NodeDecisions.Decide(Stopped(null, 3)).Rule);
+    }
+
+    /// <summary>It may be the only other copy: in pause people decide, and without a leader that answers there is nothing to replace it with.</summary>
+    [Fact]
+    public void Nothing_is_removed_in_pause_or_while_the_leader_is_silent_or_holds_a_lease_without_end()
+    {
+        ElectedAndNeverRecorded();
+        AnotherIsRecorded();
+        ClusterState silent = cluster.State with { Members = cluster.State.Members.SetItem(B, cluster.State.Members[B] with { Presence = MemberPresence.Silent }) };
+        ClusterState unbounded = silent with { Leadership = (Led)silent.Leadership with { Lease = silent.Lease! with { Unbounded = true } } };
+        cluster.Accept(new PatchConfig("""{"pause":true}""", 0));
+        foreach (NodeView view in new[] { Stopped(first, 3), Running(first, null, false, 3) })
+        {
+            Assert.Equal("rejoin.no-source", NodeDecisions.Decide(view with { State = silent }).Rule);
+            Assert.Empty(NodeDecisions.Decide(view with { State = unbounded }).Effects);
+            Assert.Empty(NodeDecisions.Decide(view with { State = cluster.State }).Effects);
+        }
+        Assert.Equal("rejoin.no-source", NodeDecisions.Decide(Stopped(first, 3) with
+        {
+            State = silent with { Members = silent.Members.SetItem(B, silent.Members[B] with { Presence = MemberPresence.Alive }) },
+            LastAction = new(ActionKind.RemoveData, false, "b does not answer", Now - 10, ""),
+        }).Rule);
+    }
+
+    [Fact]
+    public void Who_does_not_know_where_its_own_wal_comes_from_serves_nobody()
+    {
+        NodeView steady = Running(first, A, true);
+        Assert.True(NodeDecisions.IsOfKnownOrigin(cluster.State, first, steady.Data, steady.Server));
+        Assert.False(NodeDecisions.IsOfKnownOrigin(cluster.State, null, steady.Data, steady.Server));
+        Assert.False(NodeDecisions.IsOfKnownOrigin(cluster.State, first, ((PresentData)steady.Data) with { NewestWal = new(3) }, steady.Server));
+        AnotherIsRecorded();
+        Assert.False(NodeDecisions.IsOfKnownOrigin(cluster.State, first, steady.Data, steady.Server));
+
+        NodeView cascading = Running(Newest, A, true) with { Traits = new() { ReplicateFrom = A } };
+        cluster.Accept(new TouchMember(A, Report("a", 3) with { ReplicationState = "" }));
+        Assert.Equal(B, ActionOf<FollowAction>(NodeDecisions.Decide(cascading with { State = cluster.State })).Upstream);
+        cluster.Accept(new TouchMember(A, Report("a", 3) with { ReplicationState = "streaming" }));
+        Assert.Equal("follow.steady", NodeDecisions.Decide(cascading with { State = cluster.State }).Rule);
     }
 
     [Fact]
     public void After_a_group_was_formed_anew_newer_wal_is_cloned_from_its_leader_and_not_kept_from_an_election()
     {
+        ElectedAndNeverRecorded();
         AnotherIsRecorded();
         cluster.Accept(new RaiseGeneration(2, "the group was formed anew"));
         cluster.Release(VacancyReason.Shutdown);
         Assert.Equal("election.stand", NodeDecisions.Decide(Running(first, null, false, 3)).Rule);
+        Assert.Equal("election.stand", NodeDecisions.Decide(Running(new(Epoch.None, default, 0), null, false, 3)).Rule);
         Elect("b", 3, 1600);
         cluster.Promote(4, 3, 1600);
         Assert.Equal("rejoin.clone", NodeDecisions.Decide(Stopped(first, 3)).Rule);
@@ -170,7 +223,7 @@ public sealed class FollowMarkTests
         Assert.Equal("follow.detach-first", decision.Rule);
         Assert.Null(ActionOf<FollowAction>(decision).Upstream);
         // The last of it may still arrive.
-        Assert.Equal("follow.detaching", NodeDecisions.Decide(Running(first, null, true)).Rule);
+        Assert.Equal("follow.detach-first", NodeDecisions.Decide(Running(first, null, true)).Rule);
         FollowAction follow = ActionOf<FollowAction>(NodeDecisions.Decide(Running(first, null, false)));
         Assert.Equal((B, Newest), (follow.Upstream, follow.Mark));
         Assert.Equal("follow.steady", NodeDecisions.Decide(Running(Newest, B, true)).Rule);
@@ -200,7 +253,7 @@ public sealed class FollowMarkTests
     public void A_replica_without_a_mark_gets_one_and_streams_on()
     {
         FollowAction follow = ActionOf<FollowAction>(NodeDecisions.Decide(Running(null, A, true)));
-        Assert.Equal((A, first), (follow.Upstream, follow.Mark));
+        Assert.Equal((A, first.Epoch, first.Timeline), (follow.Upstream, follow.Mark!.Epoch, follow.Mark.Timeline));
     }
 
     [Fact]
@@ -242,6 +295,12 @@ public sealed class FollowMarkTests
         ActionOf<StopAction>(decision);
         decision = NodeDecisions.Decide(view with { Server = new ServerStopped() });
         Assert.Equal("lease.release", decision.Rule);
+        // Nor is it started as a primary for a switchover that could not be done.
+        cluster.Accept(new RequestFailover(FailoverKind.Switchover, A, B, null, null));
+        NodeView asked = view with { Server = new ServerStopped(), State = cluster.State, LastAction = new(ActionKind.Stop, false, "it was killed", Now - 10, NodeDecisions.ContextOf(cluster.State)) };
+        Assert.Equal("lease.release", NodeDecisions.Decide(asked).Rule);
+        cluster.Accept(new PatchConfig("""{"pause":true}""", 0));
+        Assert.Equal("pause.no-start", NodeDecisions.Decide(asked with { State = cluster.State }).Rule);
         Assert.Equal(VacancyReason.Shutdown, Assert.IsType<ReleaseLeader>(Assert.IsType<Propose>(Assert.Single(decision.Effects)).Command).Reason);
     }
 }

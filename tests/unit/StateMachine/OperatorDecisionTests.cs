@@ -18,7 +18,7 @@ public sealed class OperatorDecisionTests
 
     private static NodeView Replica(TestCluster cluster) => View(cluster, B, new StandbyServer(new(1), new(1000), new(1000), A, true, [])) with
     {
-        Followed = FollowMark.Of(cluster.State.LatestPromotion!),
+        Followed = FollowMark.Of(cluster.State.LatestPromotion!, cluster.State),
     };
 
     private static NodeView View(TestCluster cluster, NodeName self, ServerView server) => new()
@@ -265,13 +265,13 @@ public sealed class OperatorDecisionTests
         TestCluster cluster = Cluster();
         cluster.Accept(new TouchMember(new("c"), TestCluster.Report("c") with { ReplicationState = "streaming", TagsJson = """{"clonefrom":true}""" }));
         NodeView asked = Replica(cluster) with { Request = NodeRequest.Reinitialize };
-        FollowMark mark = FollowMark.Of(cluster.State.LatestPromotion!);
+        FollowMark mark = FollowMark.Of(cluster.State.LatestPromotion!, cluster.State);
         Assert.Equal(new StopAction(false), ActionIn(asked));
-        Assert.Equal(new RemoveDataAction(false), ActionIn(asked with { Server = new ServerStopped() }));
+        Assert.Equal(new RemoveDataAction(false) { ReplacedBy = A }, ActionIn(asked with { Server = new ServerStopped() }));
         Assert.Equal(new CloneAction(new("c")) { Mark = mark, FromReplica = true }, ActionIn(asked with { Server = new ServerStopped(), Data = new NoData() }));
         Assert.Equal(new CloneAction(A) { Mark = mark, BaseBackupOnly = true }, ActionIn(asked with { Server = new ServerStopped(), Data = new NoData(), CloneFromLeader = true }));
         Assert.Equal(new CloneAction(A) { Mark = mark, BaseBackupOnly = true }, ActionIn(Replica(cluster) with { Server = new ServerStopped(), Data = new NoData(), CloneFromLeader = true }));
-        Assert.Equal(new RemoveDataAction(false), ActionIn(asked with { Server = new ServerStopped(), Data = new UnfinishedData(UnfinishedWork.Clone) }));
+        Assert.Equal(new RemoveDataAction(false) { ReplacedBy = A }, ActionIn(asked with { Server = new ServerStopped(), Data = new UnfinishedData(UnfinishedWork.Clone) }));
 
         Refused(Leader(cluster) with { Request = NodeRequest.Reinitialize }, "I am the leader, can not reinitialize");
         cluster.Expire();
