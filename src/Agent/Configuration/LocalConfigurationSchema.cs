@@ -147,7 +147,7 @@ public static class LocalConfigurationSchema
         Ranged("failover_priority", SettingType.Integer, "Preferred among equals; 0 is never elected.", int.MinValue, int.MaxValue, "1", Local),
         Of("noloadbalance", SettingType.Boolean, "Not a replica for load balancers.", "false", Local),
         Of("clonefrom", SettingType.Boolean, "New replicas are cloned from here.", "false", Local),
-        Of("replicatefrom", SettingType.Text, "Name of the node to stream from.", "", Local),
+        Of("replicatefrom", SettingType.Text, "Name of the node to stream from, as long as that node streams itself; else it is the leader.", "", Local),
         Of("nosync", SettingType.Boolean, "Never a synchronous standby.", "false", Local, null),
         Ranged("sync_priority", SettingType.Integer, "Preferred as synchronous standby; 0 is never.", int.MinValue, int.MaxValue, "1", Local, null),
         Of("nostream", SettingType.Boolean, "Recover from the archive only.", "false", Local, null),
