@@ -174,7 +174,7 @@ public sealed class InstanceObserver(LocalInstance instance, NodeName self)
         Incarnation incarnation = DataIncarnation.ReadOrDraw(directory, self);
         return new(incarnation, control.SystemIdentifier, timeline,
             SignalFiles.HasStandby(directory) || control.WasInRecovery, control.IsCleanShutdown,
-            Lsn.Max(control.CheckpointLocation, control.MinRecoveryEnd)) 
+            Lsn.Max(control.CheckpointLocation, control.MinRecoveryEnd))
         {
             History = History(timeline),
             IsUnused = UnusedData.IsUnused(directory, control, self, incarnation),

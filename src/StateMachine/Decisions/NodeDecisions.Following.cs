@@ -190,13 +190,13 @@ public static partial class NodeDecisions
                 return Decision.Wait("follow.repoint-failed", $"pointing to {upstream} failed: {view.LastAction!.Reason}");
             // What it receives until then may come from a promotion that nobody recorded: nothing more may, before it is looked at and marked anew.
             if (view.Followed is { } former && !marked && (standby.Upstream is not null || standby.IsStreaming))
-                return Detach("follow.detach-first", $"replication is disconnected before {led.Lease.Holder} is followed under epoch {latest.Epoch}: it was pointed to {standby.Upstream} under epoch {former.Epoch}");
+                return Detach("follow.detach-first", $"replication is disconnected before {led.Lease.Holder} is followed under epoch {latest.Epoch}; until now it followed under epoch {former.Epoch}");
             return standby.Upstream == upstream
-                ? Decision.Do("follow.mark", $"following {upstream}, as the mark of it will say", new RunAction(new FollowAction(upstream) { Mark = mark }))
+                ? Decision.Do("follow.mark", $"following {upstream}; what it follows is marked", new RunAction(new FollowAction(upstream) { Mark = mark }))
                 : Decision.Do("follow.repoint", $"following a different leader: {upstream}", new RunAction(new FollowAction(upstream) { Mark = mark }));
         }
         if (GrowsOld(view.State, view.Followed!) && !TooSoon(view, ActionKind.Follow))
-            return Decision.Do("follow.mark", $"following {upstream}; the mark of it is written anew", new RunAction(new FollowAction(upstream) { Mark = mark }));
+            return Decision.Do("follow.mark", $"following {upstream}; the mark of what it follows is written anew", new RunAction(new FollowAction(upstream) { Mark = mark }));
         return standby.IsStreaming
             ? Decision.Wait("follow.steady", $"no action. I am ({view.Self}), a secondary, and following a leader ({led.Lease.Holder})")
             : Decision.Wait("follow.not-streaming", $"following {upstream}, not streaming yet");

@@ -34,7 +34,7 @@ public static partial class NodeDecisions
     /// <summary>
     /// Why the WAL here may be of a promotion that the log never recorded, or null. A replica whose agent heard nothing of the group went on receiving, and has a timeline above
     /// the one that it was pointed to; since then somebody was elected, may have been promoted, and never said so; and another was recorded. What the log tells completely
-    /// needs no doubt; a mark that cannot be read, and a history that no longer reaches back to it, are doubted. Of a group that was formed anew nobody knows what its log lacks:
+    /// needs no doubt; a history that no longer reaches back to the mark, and a mark that cannot be read, are doubted. Of a group that was formed anew nobody knows what its log lacks:
     /// there doubt is enough to clone from a leader, and never enough to keep what may be the best copy out of an election.
     /// </summary>
     private static string? UnknownOrigin(NodeView view)
@@ -44,10 +44,10 @@ public static partial class NodeDecisions
         if (view.Mark is { } own && own.Epoch > known.Epoch) return null;
         TimelineId newest = NewestTimeline(view.Data, view.Server);
         if (newest <= known.Timeline) return null;
-        string received = $"it received WAL of timeline {newest} after it was pointed to timeline {known.Timeline} of epoch {known.Epoch}";
-        bool formedAnew = known.Epoch.Generation != view.State.Generation;
-        if (formedAnew) return view.State.Leadership is Led ? $"{received}, and the group was formed anew since" : null;
+        if (known.Epoch.Generation != view.State.Generation && view.State.Leadership is not Led) return null;
         if (!known.Epoch.IsKnown) return $"the mark of whom it followed cannot be read, and it has WAL of timeline {newest}";
+        string received = $"it received WAL of timeline {newest} after it was pointed to timeline {known.Timeline} of epoch {known.Epoch}";
+        if (known.Epoch.Generation != view.State.Generation) return $"{received}, and the group was formed anew since";
         if (!HistoryReachesBackTo(view.State, known)) return $"{received}, and the recorded history no longer reaches back to that";
         return UnpromotedSince(view.State, known.Epoch, latest.Epoch) is { } unpromoted
             ? $"{received}, and since then epoch {unpromoted} ended without a recorded promotion: no tool can tell whose WAL it is"
