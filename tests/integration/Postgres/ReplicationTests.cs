@@ -57,6 +57,27 @@ public sealed class ReplicationTests(ITestOutputHelper output)
         await standby.SqlAsync("CREATE TABLE after_promotion ()");
     }
 
+    /// <summary>A copy of a replica is only as well known as the replica was.</summary>
+    [Fact]
+    public async Task A_clone_is_marked_with_what_was_recorded_when_it_began_or_with_the_older_mark_of_the_replica_it_copies()
+    {
+        FollowMark older = new(new(1, 3), new(1), 7), newer = new(new(1, 9), new(2), 21);
+        await using TestInstance primary = await TestInstance.PrimaryAsync("a");
+        await using TestInstance replica = new("b", primary.Root);
+        CloneResult.Done done = Assert.IsType<CloneResult.Done>(await replica.Cloner.RunAsync(new(primary.AsSource(), replica.Controller.VerifyStopped()!) { Mark = older }));
+        Assert.Equal(older, FollowingFile.Read(replica.Settings.DataDir, new("b"), done.Incarnation));
+        await replica.StartAsync(LaunchMode.Standby, primary);
+        await replica.UntilAsync(s => s.Receiver is { IsStreaming: true });
+
+        await using TestInstance copy = new("c", primary.Root);
+        done = Assert.IsType<CloneResult.Done>(await copy.Cloner.RunAsync(new(replica.AsSource() with { IsReplica = true }, copy.Controller.VerifyStopped()!) { Mark = newer }));
+        Assert.Equal(older, FollowingFile.Read(copy.Settings.DataDir, new("c"), done.Incarnation));
+        DataDirectory.Wipe(copy.Settings, copy.Controller.VerifyStopped()!, "test");
+        // What a leader was once pointed to says nothing of what it writes.
+        done = Assert.IsType<CloneResult.Done>(await copy.Cloner.RunAsync(new(replica.AsSource(), copy.Controller.VerifyStopped()!) { Mark = newer }));
+        Assert.Equal(newer, FollowingFile.Read(copy.Settings.DataDir, new("c"), done.Incarnation));
+    }
+
     /// <summary>A paused replay keeps the WAL receiver: it ends when recovery asks for the next WAL.</summary>
     [Fact]
     public async Task A_standby_that_is_pointed_to_nobody_is_known_to_receive_nothing_any_more()
@@ -180,8 +201,10 @@ public sealed class ReplicationTests(ITestOutputHelper output)
         await b.SqlAsync("INSERT INTO t VALUES (-1)");
         Assert.True((await b.Commands.CheckpointAsync(default)).IsSuccess);
         SignalFiles.Prepare(a.Settings.DataDir, LaunchMode.Standby);
-        RewindResult result = await a.Rewinder.RunAsync(b.Settings.ConnectAddress, proof);
+        FollowMark mark = new(new(1, 9), new(2), 21);
+        RewindResult result = await a.Rewinder.RunAsync(b.Settings.ConnectAddress, proof, mark);
         Assert.True(result is RewindResult.Done, result.ToString());
+        Assert.Equal(mark, FollowingFile.Read(a.Settings.DataDir, new("a"), ((RewindResult.Done)result).Incarnation));
         await a.StartAsync(LaunchMode.Standby, b);
         await a.UntilAsync(s => s is { Receiver.IsStreaming: true, Timeline.Value: 2 });
         Assert.Equal(-1L, Convert.ToInt64(await a.SqlAsync("SELECT sum(n) FROM t")));
