@@ -342,13 +342,18 @@ internal sealed partial class SimNode
             SystemIdentifier = Pg.HasData ? Pg.SystemIdentifier : 0,
             State = server switch
             {
-                PrimaryServer or StandbyServer => PostgresState.Running,
+                PrimaryServer or StandbyServer or ServerUnresponsive => PostgresState.Running,
                 ServerStarting => PostgresState.Starting,
-                ServerStopped => Pg.HasData ? PostgresState.Stopped : PostgresState.Uninitialized,
-                _ => PostgresState.Crashed,
+                ServerRemnants => PostgresState.Stopping,
+                _ => Pg.HasData ? PostgresState.Stopped : PostgresState.Uninitialized,
             },
-            Role = server is PrimaryServer ? PostgresRole.Primary : Pg.HasData ? PostgresRole.Replica : PostgresRole.Uninitialized,
-            Timeline = server switch { PrimaryServer p => p.Timeline, StandbyServer s => s.Timeline, _ => default },
+            Role = server switch
+            {
+                PrimaryServer => PostgresRole.Primary,
+                StandbyServer => PostgresRole.Replica,
+                _ => Pg.Data() is PresentData data ? data.IsStandby ? PostgresRole.Replica : PostgresRole.Primary : PostgresRole.Uninitialized,
+            },
+            Timeline = server switch { PrimaryServer p => p.Timeline, StandbyServer s => s.Timeline, _ => (Pg.Data() as PresentData)?.Timeline ?? default },
             WriteLsn = server is PrimaryServer primary ? primary.WriteLsn : default,
             ReceiveLsn = server is StandbyServer standby ? standby.EndOfWal : default,
             ReplayLsn = server is StandbyServer replaying ? replaying.ReplayLsn : default,

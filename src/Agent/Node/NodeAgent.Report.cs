@@ -65,7 +65,8 @@ public sealed partial class NodeAgent
         {
             PrimaryServer or StandbyServer or ServerUnresponsive => PostgresState.Running,
             ServerStarting => PostgresState.Starting,
-            ServerRemnants => PostgresState.Crashed,
+            // What is left may still commit: nobody may take it for stopped.
+            ServerRemnants => PostgresState.Stopping,
             _ => seen.Data switch
             {
                 PresentData { ShutDownCleanly: true } => PostgresState.Stopped,

@@ -124,6 +124,8 @@ public static partial class NodeDecisions
                 new Propose(new WithdrawFromElection(vacancy.Id, view.Self, "the agent ends")));
         if (view.State.Lease is not { } lease || lease.Holder != view.Self)
             return StopThenEnd(view, "shutdown.standby", "the agent ends");
+        // It is never renewed again, so there is nothing to wait for before it is given up.
+        if (lease.Epoch.Generation != view.State.Generation) return OfFormerGeneration(view, lease);
         if (view.State.Settings.Pause) return LeaveAlone(view);
         if (view.Server is not ServerStopped)
             return Decision.Do("shutdown.stop-leader", "the agent ends; PostgreSQL stops cleanly before leadership is given away", new RunAction(new StopAction(true)));

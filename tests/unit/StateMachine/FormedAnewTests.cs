@@ -66,6 +66,21 @@ public sealed class FormedAnewTests
     }
 
     /// <summary>A node that stood was rewound in entries that are lost; its old stand won, for WAL that it does not have any more.</summary>
+    /// <summary>Such a leadership is never renewed: an agent that waited for a renewal before it ends would wait for ever.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void An_agent_that_is_told_to_end_gives_up_a_leadership_of_a_former_generation(bool paused)
+    {
+        TestCluster cluster = TestCluster.Led("a", "b", "c");
+        if (paused) cluster.Accept(new PatchConfig("""{"pause":true}""", 0));
+        cluster.Accept(new RaiseGeneration(2, "the group was formed anew"));
+        NodeView view = View(cluster, new PresentData(Data("a"), SystemIdentifier, new(1), false, true, new(5000)), new ServerStopped()) with { Self = A, ShutdownRequested = true };
+        ReleaseLeader release = Assert.IsType<ReleaseLeader>(Assert.IsType<Propose>(Assert.Single(NodeDecisions.Decide(view).Effects)).Command);
+        cluster.Accept(release);
+        Assert.Equal(new EndAgent(false), Assert.Single(NodeDecisions.Decide(view with { State = cluster.State }).Effects));
+    }
+
     [Fact]
     public void Who_stood_before_is_asked_again()
     {
