@@ -33,7 +33,7 @@ public sealed class MutationTests(ITestOutputHelper output)
         (Mutation.StandWithUnknownEnd, Plot.None, ["e"]),
         (Mutation.StandNotFrozen, Plot.None, ["e", "j"]),
         (Mutation.LineageCheckOff, Plot.None, ["e", "g", "j"]),
-        (Mutation.MarkerCheckOff, Plot.None, ["e", "g"]),
+        (Mutation.MarkerCheckOff, Plot.DeafReplicas, ["e", "g"]),
         (Mutation.PromiseNotKept, Plot.None, ["a", "h"]),
         (Mutation.MajorityPromises, Plot.None, ["a", "h"]),
         (Mutation.CaptureAfterPromises, Plot.None, ["a", "h"]),

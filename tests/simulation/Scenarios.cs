@@ -133,6 +133,7 @@ public sealed class Scenarios
         SystemIdentifier = 1,
         Leadership = new Led(new(Other, promotion.Epoch, 10_000, 21, new(3, 1), true, false, default, [], []), promotion, true),
         Lineage = [promotion],
+        Members = ClusterState.Empty.Members.Add(Other, new(Other, MemberPresence.Alive, new(), 1)),
     };
 
     private static ClusterState Leaderless() => ClusterState.Empty with

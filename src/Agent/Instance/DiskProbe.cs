@@ -55,19 +55,20 @@ public sealed class DiskProbe : IDisposable
         {
             try
             {
+                // Before the write: one that fails for want of space is a full disk, not a broken one.
+                long here = new DriveInfo(directory).AvailableFreeSpace;
+                free = free < 0 ? here : Math.Min(free, here);
                 using (SafeFileHandle file = File.OpenHandle(Path.Combine(directory, FileName), FileMode.OpenOrCreate, FileAccess.Write, FileShare.ReadWrite))
                 {
                     RandomAccess.Write(file, Content, 0);
                     RandomAccess.FlushToDisk(file);
                 }
-                long here = new DriveInfo(directory).AvailableFreeSpace;
-                free = free < 0 ? here : Math.Min(free, here);
             }
             catch (DirectoryNotFoundException)
             {
                 // Removed meanwhile, to be cloned anew: nothing to probe.
             }
-            catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+            catch (Exception error) when (error is IOException or UnauthorizedAccessException or NotSupportedException)
             {
                 return (free, error.Message);
             }
