@@ -57,12 +57,17 @@ public sealed class DataDirectoryTests(SharedCluster shared)
     [Fact]
     public Task A_clone_that_was_killed_half_way_begins_anew() => WithStoppedReplica(async (_, replica) =>
     {
-        Directory.Delete(replica.DataDirectory, recursive: true);
-        replica.Start();
-        // The last file of a base backup is pg_control; what is there before it is half a clone.
-        await Wait.UntilAsync("the first files of the clone", () => Directory.Exists(Path.Combine(replica.DataDirectory, "base")));
-        replica.Crash();
-        Assert.False(File.Exists(Path.Combine(replica.DataDirectory, "postmaster.pid")));
+        // The clone of so small a cluster may be done before it is noticed: then once more.
+        for (int attempt = 0; ; attempt++)
+        {
+            Directory.Delete(replica.DataDirectory, recursive: true);
+            replica.Start();
+            // The last file of a base backup is pg_control; what is there before it is half a clone.
+            await Wait.UntilAsync("the first files of the clone", () => Directory.Exists(Path.Combine(replica.DataDirectory, "base")));
+            replica.Crash();
+            if (!File.Exists(Path.Combine(replica.DataDirectory, "postmaster.pid"))) break;
+            Assert.True(attempt < 10, "the clone was always done before it could be killed");
+        }
     });
 
     [Fact]
