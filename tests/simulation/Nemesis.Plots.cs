@@ -56,10 +56,10 @@ internal sealed partial class Nemesis
     /// <summary>Somebody was elected: the quorum may be lost before anybody hears of a promotion.</summary>
     public void Elected(NodeName winner)
     {
-        if (winner == promotedAgain?.Name && spare is { } other)
+        if (!over && winner == promotedAgain?.Name && spare is { } other)
         {
             other.RaftCut = false;
-            CrashFor(other, world.Rng.Between(1500, 5000));
+            Crash(other, world.Rng.Between(1500, 5000));
         }
         if (left is { } survivor && world.Rng.Chance(0.7)) world.After(world.Rng.Between(0, 60), () => GoOnFrom(survivor));
     }
@@ -125,14 +125,6 @@ internal sealed partial class Nemesis
         });
     }
 
-    private void CrashFor(SimNode node, int ms)
-    {
-        if (over || !node.HostUp) return;
-        Say($"crash of {node.Name}");
-        node.CrashHost();
-        world.After(ms, node.Reboot);
-    }
-
     /// <summary>The primary dies, or has to live by promises.</summary>
     private void Betray()
     {
@@ -191,7 +183,7 @@ internal sealed partial class Nemesis
             world.After(world.Rng.Between(20, 150), () =>
             {
                 node.CanSend = true;
-                CrashFor(node, world.Rng.Between(7000, 12_000));
+                if (!over) Crash(node, world.Rng.Between(7000, 12_000));
             });
         }
         if (Plot == Plot.EarlyRejoins)

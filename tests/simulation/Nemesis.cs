@@ -145,12 +145,12 @@ internal sealed partial class Nemesis(World world)
         }
     }
 
-    private void Crash(SimNode node)
+    private void Crash(SimNode node, int? forMs = null)
     {
         if (!node.HostUp) return;
         Say($"crash of {node.Name}");
         node.CrashHost();
-        world.After(world.Rng.Between(300, 12_000), node.Reboot);
+        world.After(forMs ?? world.Rng.Between(300, 12_000), node.Reboot);
     }
 
     private void KillPostmaster(SimNode node)

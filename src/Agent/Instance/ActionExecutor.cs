@@ -114,15 +114,20 @@ public sealed partial class ActionExecutor(
 
     private Task<ActionOutcome> StartStandbyAsync(StartStandbyAction start, ActionContext context, CancellationToken cancellation)
     {
-        // Before anything can arrive: whoever finds more afterwards must know that the log did not tell of it.
-        if (start.Mark is { } mark) FollowingFile.Write(instance.Settings.DataDir, mark, self, context.Incarnation);
+        Note(start.Mark, context);
         return StartAsync(LaunchMode.Standby, Epoch.None, Standby(start.Upstream, context), StartPatience(context), cancellation);
     }
 
     private Task<ActionOutcome> RepointAsync(FollowAction follow, ActionContext context, CancellationToken cancellation)
     {
-        if (follow.Mark is { } mark) FollowingFile.Write(instance.Settings.DataDir, mark, self, context.Incarnation);
+        Note(follow.Mark, context);
         return follow.Upstream is null ? DetachAsync(context, cancellation) : FollowAsync(follow.Upstream, context, cancellation);
+    }
+
+    /// <summary>Before anything can arrive: whoever finds more afterwards must know that the log did not tell of it.</summary>
+    private void Note(FollowMark? mark, ActionContext context)
+    {
+        if (mark is not null) FollowingFile.Write(instance.Settings.DataDir, mark, self, context.Incarnation);
     }
 
     /// <summary>
@@ -169,13 +174,13 @@ public sealed partial class ActionExecutor(
             : Apply(instance.Configuration.Write(new ConfiguredRole.Primary(), status.MajorVersion));
     }
 
-    private async Task<ActionOutcome> FollowAsync(NodeName? upstream, ActionContext context, CancellationToken cancellation)
+    private async Task<ActionOutcome> FollowAsync(NodeName? upstream, ActionContext context, CancellationToken cancellation, bool tellAgain = false)
     {
         if (context.Status is not { } status) return new("PostgreSQL does not answer");
         ConfigurationWrite write = instance.Configuration.Write(Standby(upstream, context), status.MajorVersion);
         if (write is ConfigurationWrite.Written { UpstreamNeedsRestart: true })
             return await RestartAsync(new(null, upstream), context, cancellation).ConfigureAwait(false);
-        return Apply(write);
+        return Apply(write, tellAgain);
     }
 
     /// <summary>
@@ -184,16 +189,15 @@ public sealed partial class ActionExecutor(
     /// </summary>
     private async Task<ActionOutcome> DetachAsync(ActionContext context, CancellationToken cancellation)
     {
-        ActionOutcome outcome = await FollowAsync(null, context, cancellation).ConfigureAwait(false);
+        ActionOutcome outcome = await FollowAsync(null, context, cancellation, tellAgain: true).ConfigureAwait(false);
         if (outcome.Failure is not null) return outcome;
-        if (instance.Controller.Reload() is SignalResult.Refused refused) return new(refused.Reason);
         return await instance.Commands.WaitDetachedAsync(DetachLimit, cancellation).ConfigureAwait(false) is { } reason ? new(reason) : ActionOutcome.Ok;
     }
 
-    private ActionOutcome Apply(ConfigurationWrite write) => write switch
+    private ActionOutcome Apply(ConfigurationWrite write, bool tellAgain = false) => write switch
     {
         ConfigurationWrite.Refused refused => new(refused.Reason),
-        ConfigurationWrite.Written { NeedsReload: true } when instance.Controller.Reload() is SignalResult.Refused refused => new(refused.Reason),
+        ConfigurationWrite.Written written when (written.NeedsReload || tellAgain) && instance.Controller.Reload() is SignalResult.Refused refused => new(refused.Reason),
         _ => ActionOutcome.Ok,
     };
 
@@ -270,7 +274,7 @@ public sealed partial class ActionExecutor(
         if (action.ReplacedBy is { } source)
         {
             if (AddressOf(context.State, source) is not { } address) return new($"the address of {source} is not known");
-            (ulong? system, string? error) = await CloneSource.ProbeAsync(address, instance.Settings.Replication, FenceLimit, cancellation).ConfigureAwait(false);
+            (ulong? system, string? error) = await LeaderInspection.IdentifyAsync(address, instance.Settings.Replication, FenceLimit, cancellation).ConfigureAwait(false);
             if (system is null) return new($"{source} does not answer ({error})");
             if (system != context.State.SystemIdentifier) return new($"{source} has system identifier {system}, the cluster's is {context.State.SystemIdentifier}");
         }

@@ -16,7 +16,7 @@ public sealed partial class NodeAgent
     public static string Version { get; } =
         typeof(NodeAgent).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0";
 
-    private MemberReport Report(ClusterState state, Observation seen)
+    private MemberReport Report(ClusterState state, Observation seen, FollowMark? followed)
     {
         NodeConfiguration node = configuration.Current;
         LocalPostgres postgres = node.Postgresql!;
@@ -36,7 +36,7 @@ public sealed partial class NodeAgent
             ReceiveLsn = status is { InRecovery: true } ? status.ReceiveLsn ?? default : default,
             ReplayLsn = status is { InRecovery: true } ? status.ReplayLsn ?? default : default,
             ReplicationState = status is not { InRecovery: true } ? ""
-                : status.Receiver is { IsStreaming: true } && NodeDecisions.IsOfKnownOrigin(state, Followed(seen), seen.Data, seen.Server) ? "streaming"
+                : status.Receiver is { IsStreaming: true } && NodeDecisions.IsOfKnownOrigin(state, followed, seen.Data, seen.Server) ? "streaming"
                 : instance.Settings.RecoveryConf.ContainsKey("restore_command") ? "in archive recovery" : "",
             AgentVersion = Version,
             ServerVersion = status?.ServerVersion ?? serverVersion,

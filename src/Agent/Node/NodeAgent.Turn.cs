@@ -120,7 +120,8 @@ public sealed partial class NodeAgent
         bool beforeVacancy = applied.Clock.IsBeforeVacancy(state, seen.BeganMs);
         ServerView server = seen.Server is StandbyServer standby ? standby with { Upstream = UpstreamOf(state, seen) } : seen.Server;
         if (beforeVacancy) observer.Trigger();
-        MemberReport report = Report(state, seen);
+        FollowMark? followed = seen.Data is PresentData data ? FollowingFile.Read(instance.Settings.DataDir, Self, data.Incarnation) : null;
+        MemberReport report = Report(state, seen, followed);
         return new()
         {
             Self = Self,
@@ -145,7 +146,7 @@ public sealed partial class NodeAgent
             Running = underWay ?? (stale ? ActionKind.Stop : null),
             LastAction = lastAction,
             Mark = Mark(seen),
-            Followed = Followed(seen),
+            Followed = followed,
             Traits = new()
             {
                 FailoverPriority = tags.NoFailover ? 0 : tags.FailoverPriority,
@@ -193,9 +194,6 @@ public sealed partial class NodeAgent
             _ => null,
         };
     }
-
-    private FollowMark? Followed(Observation seen) =>
-        seen.Data is PresentData data ? FollowingFile.Read(instance.Settings.DataDir, Self, data.Incarnation) : null;
 
     private void Keep(NodeView view, long now)
     {

@@ -1,4 +1,6 @@
 using System.Globalization;
+using Patroni.Raft.Postgres.Processes;
+using Patroni.Raft.StateMachine;
 
 namespace Patroni.Raft.Postgres.Directories;
 
@@ -42,6 +44,20 @@ public sealed record DirectoryWork(DirectoryWorkKind Kind, string DataDir, strin
     {
         DurableFile.SyncFileSystem(dataDir);
         Abandon(stateDirectory);
+    }
+
+    /// <summary>Ends a clone or a rewind: what was copied along is about the source; from here on the directory is this node's, in a new life, and starts as a standby.</summary>
+    /// <param name="settings">Whose.</param>
+    /// <param name="mark">The newest promotion of which its WAL is known; null when nobody keeps a record.</param>
+    internal static Incarnation CompleteCopy(PostgresSettings settings, FollowMark? mark)
+    {
+        PromotionMarker.Remove(settings.DataDir);
+        SignalFiles.Prepare(settings.DataDir, LaunchMode.Standby);
+        Incarnation incarnation = DataIncarnation.Draw(settings.DataDir, settings.Name);
+        // A copied mark names the source and its life: it counts for nothing here, also when it is not replaced.
+        if (mark is not null) FollowingFile.Write(settings.DataDir, mark, settings.Name, incarnation);
+        Complete(settings.StateDirectory, settings.DataDir);
+        return incarnation;
     }
 
     /// <summary>Removes the marker: the directory was emptied or moved away.</summary>

@@ -329,7 +329,7 @@ public sealed partial class GuardKeeper : ILauncher, IDisposable
     }
 
     /// <summary>A small heap, no helper threads, and what the runtime needs to be found.</summary>
-    private static Dictionary<string, string> GuardEnvironment()
+    internal static Dictionary<string, string> GuardEnvironment()
     {
         Dictionary<string, string> environment = [];
         foreach (DictionaryEntry entry in Environment.GetEnvironmentVariables())

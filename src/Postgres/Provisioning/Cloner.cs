@@ -1,12 +1,7 @@
-using System.Globalization;
-using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
-using Npgsql;
-using Npgsql.Replication;
 using Patroni.Raft.Postgres.Configuration;
 using Patroni.Raft.Postgres.Directories;
 using Patroni.Raft.Postgres.Processes;
-using Patroni.Raft.Postgres.Status;
 using Patroni.Raft.StateMachine;
 
 namespace Patroni.Raft.Postgres.Provisioning;
@@ -19,26 +14,6 @@ public sealed record CloneSource(NodeName Node, PostgresAddress Address, string?
 {
     /// <summary>Whether it is a replica: its own mark, when it is older, is then that of the copy.</summary>
     public bool IsReplica { get; init; }
-
-    /// <summary>Asks a server for its database system identifier, as a clone would reach it (IDENTIFY_SYSTEM).</summary>
-    /// <returns>The identifier, or null and why there is none.</returns>
-    public static async Task<(ulong? SystemIdentifier, string? Error)> ProbeAsync(PostgresAddress address, Credentials user, TimeSpan limit, CancellationToken cancel)
-    {
-        using CancellationTokenSource timeout = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        timeout.CancelAfter(limit);
-        try
-        {
-            await using LocalServer server = LocalServer.At(address, user, "", null);
-            await using PhysicalReplicationConnection connection = new(server.ConnectionString);
-            await connection.Open(timeout.Token);
-            string system = (await connection.IdentifySystem(timeout.Token)).SystemId;
-            return (ulong.Parse(system, CultureInfo.InvariantCulture), null);
-        }
-        catch (Exception e) when (e is NpgsqlException or SocketException or IOException or TimeoutException or OperationCanceledException or FormatException)
-        {
-            return (null, e.Message);
-        }
-    }
 }
 
 /// <summary>An order to clone.</summary>
@@ -136,15 +111,9 @@ public sealed partial class Cloner(PostgresSettings settings, ILogger<Cloner> lo
             return new CloneResult.Failed($"{method.Name} brought a cluster with system identifier {control.SystemIdentifier}, but this cluster's is {expected}");
         FollowMark? mark = request.Mark;
         if (mark is not null && request.Source is { IsReplica: true } && method.IsBaseBackup && FollowingFile.ReadCopied(settings.DataDir) is { } its && its.Epoch < mark.Epoch) mark = its;
-        // Copied from the source, where they are about the source.
-        PromotionMarker.Remove(settings.DataDir);
-        DurableFile.Delete(Path.Combine(settings.DataDir, FollowingFile.FileName));
         foreach (string stranger in new[] { "postmaster.pid", "postmaster.opts", "recovery.signal", "promote" })
             DurableFile.Delete(Path.Combine(settings.DataDir, stranger));
-        SignalFiles.Prepare(settings.DataDir, LaunchMode.Standby);
-        Incarnation incarnation = DataIncarnation.Draw(settings.DataDir, settings.Name);
-        if (mark is not null) FollowingFile.Write(settings.DataDir, mark, settings.Name, incarnation);
-        DirectoryWork.Complete(settings.StateDirectory, settings.DataDir);
+        Incarnation incarnation = DirectoryWork.CompleteCopy(settings, mark);
         LogDone(settings.DataDir, request.Source?.Node.Value ?? "no leader", method.Name);
         return new CloneResult.Done(control, incarnation, method.Name);
     }

@@ -115,13 +115,7 @@ public sealed partial class Rewinder(PostgresSettings settings, ILogger<Rewinder
             LogFailed(settings.DataDir, result.Describe());
             return new RewindResult.Failed($"pg_rewind failed ({result.Describe()}); its output is in {LogFile}", touched);
         }
-        // The source's own files, copied along.
-        PromotionMarker.Remove(settings.DataDir);
-        DurableFile.Delete(Path.Combine(settings.DataDir, FollowingFile.FileName));
-        SignalFiles.Prepare(settings.DataDir, LaunchMode.Standby);
-        Incarnation incarnation = DataIncarnation.Draw(settings.DataDir, settings.Name);
-        if (mark is not null) FollowingFile.Write(settings.DataDir, mark, settings.Name, incarnation);
-        DirectoryWork.Complete(settings.StateDirectory, settings.DataDir);
+        Incarnation incarnation = DirectoryWork.CompleteCopy(settings, mark);
         LogDone(settings.DataDir, leader.ToString());
         return new RewindResult.Done(why, incarnation);
     }

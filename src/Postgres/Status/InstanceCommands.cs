@@ -20,7 +20,7 @@ public readonly record struct CommandResult(string? Error)
 /// <summary>Commands that need a connection of their own, because they take long or must not disturb the status connection.</summary>
 public sealed class InstanceCommands(PostgresSettings settings) : IAsyncDisposable
 {
-    private static readonly TimeSpan PromotionPoll = TimeSpan.FromMilliseconds(2);
+    private static readonly TimeSpan PollPause = TimeSpan.FromMilliseconds(2);
     private static readonly TimeSpan ReconnectPause = TimeSpan.FromMilliseconds(20);
     private readonly LocalServer _server = LocalServer.Of(settings, null);
 
@@ -77,7 +77,7 @@ public sealed class InstanceCommands(PostgresSettings settings) : IAsyncDisposab
         while ((bool)(await command.ExecuteScalarAsync(cancel))!)
         {
             if (Stopwatch.GetElapsedTime(begin) >= limit) return null;
-            await Task.Delay(PromotionPoll, cancel);
+            await Task.Delay(PollPause, cancel);
         }
         await using NpgsqlCommand current = new("SELECT pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 1, 8)", connection);
         TimelineId timeline = new(uint.Parse((string)(await current.ExecuteScalarAsync(cancel))!, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture));
@@ -121,22 +121,24 @@ public sealed class InstanceCommands(PostgresSettings settings) : IAsyncDisposab
         string last = "PostgreSQL does not answer";
         try
         {
+            await using NpgsqlConnection connection = await _server.OpenAsync(timeout.Token);
+            await using NpgsqlCommand command = new("""
+                SELECT CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN ''
+                  WHEN pg_catalog.current_setting('primary_conninfo') <> '' THEN 'PostgreSQL has not taken its new configuration'
+                  WHEN EXISTS (SELECT FROM pg_catalog.pg_stat_wal_receiver WHERE status IS NOT NULL) THEN
+                    CASE WHEN pg_catalog.pg_is_wal_replay_paused() THEN 'the WAL receiver goes on because replay is paused' ELSE 'the WAL receiver goes on' END
+                  ELSE '' END
+                """, connection);
             while (true)
             {
-                last = await _server.ScalarAsync("""
-                    SELECT CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN ''
-                      WHEN pg_catalog.current_setting('primary_conninfo') <> '' THEN 'PostgreSQL has not taken its new configuration'
-                      WHEN EXISTS (SELECT FROM pg_catalog.pg_stat_wal_receiver WHERE status IS NOT NULL) THEN
-                        CASE WHEN pg_catalog.pg_is_wal_replay_paused() THEN 'the WAL receiver goes on because replay is paused' ELSE 'the WAL receiver goes on' END
-                      ELSE '' END
-                    """, timeout.Token) ?? "";
+                last = (string)(await command.ExecuteScalarAsync(timeout.Token))!;
                 if (last.Length == 0) return null;
-                await Task.Delay(5, timeout.Token);
+                await Task.Delay(PollPause, timeout.Token);
             }
         }
         catch (Exception e) when (IsExpected(e))
         {
-            return $"{last} within {limit.TotalSeconds:0.#} s";
+            return $"{last} (after {limit.TotalSeconds:0.#} s)";
         }
     }
 

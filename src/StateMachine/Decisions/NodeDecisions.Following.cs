@@ -69,10 +69,13 @@ public static partial class NodeDecisions
     /// </summary>
     private static Decision? AwaitsHuman(NodeView view, LeaderLease lease) =>
         lease.Unbounded && !view.State.Settings.Pause && view.Server is StandbyServer
-        && (!view.State.Members.TryGetValue(lease.Holder, out Member? holder) || holder.Presence != MemberPresence.Alive)
+        && IsSilent(view.State, lease.Holder)
             ? Decision.Wait("resume.holder-unreachable", $"{lease.Holder} holds the lease without end since the pause and does not report; "
                 + $"when its PostgreSQL is surely stopped, take the lease from it: patroni-raft raft expire {lease.Holder}")
             : null;
+
+    private static bool IsSilent(ClusterState state, NodeName node) =>
+        !state.Members.TryGetValue(node, out Member? member) || member.Presence != MemberPresence.Alive;
 
     private static Decision Detach(string rule, string reason) => Decision.Do(rule, reason, new RunAction(new FollowAction(null)));
 
@@ -81,17 +84,20 @@ public static partial class NodeDecisions
         if (view.CloneFromLeader) return leader;
         foreach (Member member in view.State.Members.Values)
         {
-            if (member.Name != leader && member.Name != view.Self && member.Presence == MemberPresence.Alive && member.Report.State == PostgresState.Running
-                && member.Report.ReplicationState == "streaming" && MemberTags.Of(member.Report).CloneFrom) return member.Name;
+            if (member.Name != leader && member.Name != view.Self && ServesWal(member) && MemberTags.Of(member.Report).CloneFrom) return member.Name;
         }
         return leader;
     }
 
-    /// <summary>From whom <c>replicatefrom</c> wants it, as long as that member streams, which it reports only when it is known where its WAL comes from.</summary>
+    /// <summary>Whether a replica may be the source of another: it streams, and it reports that only when it is known where its WAL comes from (<see cref="IsOfKnownOrigin"/>).</summary>
+    private static bool ServesWal(Member member) =>
+        member is { Presence: MemberPresence.Alive, Report.State: PostgresState.Running, Report.ReplicationState: "streaming" };
+
+    /// <summary>From whom <c>replicatefrom</c> wants it, as long as that member can serve it.</summary>
     private static NodeName Upstream(NodeView view, NodeName leader) =>
         view.Traits.ReplicateFrom is { } wanted && wanted != view.Self
         && view.State.Members.TryGetValue(wanted, out Member? member)
-        && member is { Presence: MemberPresence.Alive, Report.State: PostgresState.Running, Report.ReplicationState: "streaming" }
+        && ServesWal(member)
             ? wanted
             : leader;
 
@@ -164,7 +170,7 @@ public static partial class NodeDecisions
     {
         NodeName leader = view.State.Lease!.Holder;
         if (view.State.Settings.Pause) return InPause(reason);
-        if (!view.State.Members.TryGetValue(leader, out Member? holder) || holder.Presence != MemberPresence.Alive)
+        if (IsSilent(view.State, leader))
             return Decision.Wait("rejoin.no-source", $"{reason}; it is cloned anew as soon as {leader} reports again");
         if (view.Server is not ServerStopped)
             return Decision.Do("rejoin.clone", $"{reason}; PostgreSQL stops to be cloned anew", new RunAction(new StopAction(false)));

@@ -105,10 +105,10 @@ public sealed class ReplicationTests(ITestOutputHelper output)
     public async Task A_server_is_asked_for_its_identity_as_a_clone_would_reach_it()
     {
         await using TestInstance primary = await TestInstance.PrimaryAsync("a");
-        (ulong? system, string? error) = await CloneSource.ProbeAsync(primary.Settings.ConnectAddress, primary.Settings.Replication, TimeSpan.FromSeconds(10), default);
+        (ulong? system, string? error) = await LeaderInspection.IdentifyAsync(primary.Settings.ConnectAddress, primary.Settings.Replication, TimeSpan.FromSeconds(10), default);
         Assert.Equal(((await primary.StatusAsync()).SystemIdentifier, null), (system, error));
         await primary.StopAsync(StopMode.Immediate);
-        (system, error) = await CloneSource.ProbeAsync(primary.Settings.ConnectAddress, primary.Settings.Replication, TimeSpan.FromSeconds(10), default);
+        (system, error) = await LeaderInspection.IdentifyAsync(primary.Settings.ConnectAddress, primary.Settings.Replication, TimeSpan.FromSeconds(10), default);
         Assert.Null(system);
         Assert.NotNull(error);
     }
